@@ -1,0 +1,1 @@
+"""From action chunks to set-points: kinematics, interpolation, the chunk player and safety."""

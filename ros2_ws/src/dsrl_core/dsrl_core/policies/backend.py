@@ -1,0 +1,75 @@
+"""The one contract of every frozen policy: encode an observation once, decode many noises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from dsrl_core.errors import InvalidValue
+from dsrl_core.specs import PolicySpec
+from dsrl_core.types import Float32Array
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a policy keeps of observations between decodings: features (batch, feature_dim)."""
+
+    features: Float32Array
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+class PolicyBackend(Protocol):
+    """A frozen, deterministic decoder a = pi_dp(s, w); stateless, the caller holds any history."""
+
+    @property
+    def spec(self) -> PolicySpec: ...
+
+    def encode(self, observations: Float32Array) -> Encoded:
+        """Observations (batch, observation_size) to features."""
+        ...
+
+    def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
+        """Noises (n, horizon, noise_dim) to chunks (n, horizon, action_dim).
+
+        `encoded` holds one observation for all noises, or one for each.
+        """
+        ...
+
+    def digest(self) -> str:
+        """sha256 over the weights as they are in memory now: frozen means that it never changes."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def check_decode(spec: PolicySpec, encoded: Encoded, noises: Float32Array) -> None:
+    """Refuse noises of the wrong shape before a network turns them into wrong motion."""
+    if noises.ndim != 3 or noises.shape[1:] != spec.noise_shape:
+        raise InvalidValue(
+            f"policy '{spec.name}' takes noises of shape (n, {spec.noise_shape[0]}, "
+            f"{spec.noise_shape[1]}), got {noises.shape}"
+        )
+    if len(encoded) not in (1, len(noises)):
+        raise InvalidValue(
+            f"{len(encoded)} observations for {len(noises)} noises; expected 1 or as many"
+        )
+    if len(noises) > spec.max_batch:
+        raise InvalidValue(f"{len(noises)} noises in one call; max_batch is {spec.max_batch}")
+    if not np.isfinite(noises).all():
+        raise InvalidValue(f"noises for policy '{spec.name}' are not all finite")
+
+
+def check_observations(spec: PolicySpec, observations: Float32Array) -> None:
+    """Refuse observations that are not (batch, observation_size) or not finite."""
+    if observations.ndim != 2 or observations.shape[1] != spec.observation_size:
+        layout = ", ".join(f"{part.name}({part.size})" for part in spec.observation)
+        raise InvalidValue(
+            f"policy '{spec.name}' takes observations (batch, {spec.observation_size}) "
+            f"laid out as {layout}; got {observations.shape}"
+        )
+    if not np.isfinite(observations).all():
+        raise InvalidValue(f"observation for policy '{spec.name}' is not finite")

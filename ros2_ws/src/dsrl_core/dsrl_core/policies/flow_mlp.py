@@ -1,0 +1,170 @@
+"""A flow-matching policy on a state vector: an MLP velocity field, integrated by Euler steps.
+
+Flow matching (Lipman et al. 2023) along straight paths x_t = (1 - t) w + t a: the field v(x_t, t, s)
+regresses a - w. Integrated as an ODE from w ~ N(0, I) it is a deterministic decoder a = pi_dp(s, w).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from dsrl_core.errors import InvalidFile
+from dsrl_core.policies.backend import Encoded, check_decode, check_observations
+from dsrl_core.specs import PolicySpec
+from dsrl_core.types import Float32Array
+
+TIME_FREQUENCIES = 4
+
+
+@dataclass(frozen=True)
+class FlowShape:
+    """Sizes that the weights must have."""
+
+    observation_size: int
+    horizon: int
+    action_dim: int
+    width: int
+    layers: int
+
+    @property
+    def chunk_size(self) -> int:
+        return self.horizon * self.action_dim
+
+
+class FlowNetwork(nn.Module):
+    """Velocity field v(x, t, s) with the normalisation of observations and chunks inside."""
+
+    observation_mean: Tensor
+    observation_std: Tensor
+    chunk_mean: Tensor
+    chunk_std: Tensor
+
+    def __init__(self, shape: FlowShape) -> None:
+        super().__init__()
+        self.shape = shape
+        inputs = shape.observation_size + shape.chunk_size + 2 * TIME_FREQUENCIES
+        widths = [inputs] + [shape.width] * shape.layers
+        hidden: list[nn.Module] = []
+        for before, after in zip(widths[:-1], widths[1:], strict=True):
+            hidden += [nn.Linear(before, after), nn.SiLU()]
+        self.field = nn.Sequential(*hidden, nn.Linear(shape.width, shape.chunk_size))
+        self.register_buffer("observation_mean", torch.zeros(shape.observation_size))
+        self.register_buffer("observation_std", torch.ones(shape.observation_size))
+        self.register_buffer("chunk_mean", torch.zeros(shape.chunk_size))
+        self.register_buffer("chunk_std", torch.ones(shape.chunk_size))
+
+    def normalise(self, observations: Tensor) -> Tensor:
+        """(batch, observation_size) to zero mean and unit variance over the demonstrations."""
+        return (observations - self.observation_mean) / self.observation_std
+
+    def velocity(self, x: Tensor, time: Tensor, features: Tensor) -> Tensor:
+        """Shapes (batch, chunk_size), (batch, 1), (batch, observation_size) to (batch, chunk_size)."""
+        return torch.as_tensor(self.field(torch.cat([x, _embed(time), features], dim=-1)))
+
+    def integrate(self, features: Tensor, noise: Tensor, steps: int) -> Tensor:
+        """Noise (n, chunk_size) to chunks (n, chunk_size) in physical units, by Euler steps.
+
+        What does not change along the way (the observation's part of the first layer) is computed
+        once: encode once, decode many.
+        """
+        first = self.field[0]
+        assert isinstance(first, nn.Linear)
+        size = self.shape.chunk_size
+        of_x, rest = first.weight[:, :size], first.weight[:, size:]
+        of_time, of_features = rest[:, : 2 * TIME_FREQUENCIES], rest[:, 2 * TIME_FREQUENCIES :]
+        fixed = features @ of_features.T + first.bias
+        x = noise
+        for step in range(steps):
+            time = torch.full((1, 1), step / steps)
+            hidden = x @ of_x.T + (fixed + _embed(time) @ of_time.T)
+            x = x + self.field[1:](hidden) / steps
+        return x * self.chunk_std + self.chunk_mean
+
+
+def _embed(time: Tensor) -> Tensor:
+    angles = time * (torch.pi * 2.0 ** torch.arange(TIME_FREQUENCIES))
+    return torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1)
+
+
+class FlowMlpPolicy:
+    """`PolicyBackend` of a `FlowNetwork` stored as safetensors."""
+
+    def __init__(self, spec: PolicySpec) -> None:
+        self.spec = spec
+        self._network = _load(spec)
+
+    def encode(self, observations: Float32Array) -> Encoded:
+        check_observations(self.spec, observations)
+        with torch.inference_mode():
+            features = self._network.normalise(torch.from_numpy(np.asarray(observations)))
+        return Encoded(features.numpy())
+
+    def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
+        check_decode(self.spec, encoded, noises)
+        flat = torch.from_numpy(np.ascontiguousarray(noises, dtype=np.float32)).flatten(1)
+        with torch.inference_mode():
+            features = torch.from_numpy(encoded.features)
+            chunks = self._network.integrate(features, flat, self.spec.denoising_steps)
+        return chunks.reshape(-1, *self.spec.chunk_shape).numpy()
+
+    def digest(self) -> str:
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._network.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def close(self) -> None:
+        """Nothing is held outside this process's memory."""
+
+
+def save(network: FlowNetwork, path: str) -> None:
+    """Write the weights as safetensors."""
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
+
+
+def shape_of(spec: PolicySpec) -> FlowShape:
+    """The sizes that a policy file asks for."""
+    missing = {"width", "layers"} - spec.architecture.keys()
+    if missing:
+        raise InvalidFile(
+            f"policy '{spec.name}': architecture lacks {', '.join(sorted(missing))}; "
+            "expected width and layers"
+        )
+    return FlowShape(
+        spec.observation_size,
+        spec.horizon,
+        spec.action_dim,
+        spec.architecture["width"],
+        spec.architecture["layers"],
+    )
+
+
+def _load(spec: PolicySpec) -> FlowNetwork:
+    network = FlowNetwork(shape_of(spec))
+    expected = network.state_dict()
+    try:
+        found = load_file(spec.weights_path)
+    except Exception as error:  # safetensors raises its own kinds for each malformed header
+        raise InvalidFile(f"{spec.weights_path} is not a safetensors file: {error}") from error
+    missing, unknown = expected.keys() - found.keys(), found.keys() - expected.keys()
+    if missing or unknown:
+        raise InvalidFile(
+            f"{spec.weights_path}: missing {sorted(missing) or 'nothing'}, "
+            f"unknown {sorted(unknown) or 'nothing'}; expected {sorted(expected)}"
+        )
+    for name, value in expected.items():
+        if found[name].shape != value.shape:
+            raise InvalidFile(
+                f"{spec.weights_path}: '{name}' has shape {tuple(found[name].shape)}, expected "
+                f"{tuple(value.shape)} for horizon {spec.horizon} and action_dim "
+                f"{spec.action_dim}; is it another horizon's?"
+            )
+    network.load_state_dict(found)
+    return network.eval().requires_grad_(False)

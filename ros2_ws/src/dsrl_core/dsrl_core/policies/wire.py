@@ -1,0 +1,121 @@
+"""A policy over ZeroMQ between two processes of one machine: one request, one reply, msgpack.
+
+The search of a decision asks for several decodings; a synchronous call on an `ipc://` socket costs
+about 0.15 ms and blocks nothing else. Requests: {"method": "encode" | "decode" | "digest", arrays};
+replies: {"result": ...} or {"error": text}. An array is {"dtype", "shape", "data"}. The socket file
+lies in a folder that only its owner can enter; nothing listens on a network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+import numpy as np
+import zmq
+
+from dsrl_core.errors import DsrlError
+from dsrl_core.policies.backend import Encoded, PolicyBackend
+from dsrl_core.specs import PolicySpec
+from dsrl_core.types import Float32Array
+
+MESSAGE_SIZE_MAX_BYTES = 64 * 1024 * 1024
+
+
+class PolicyUnavailable(DsrlError):
+    """The policy server did not answer in time, or answered with an error."""
+
+
+class PolicyServer:
+    """Serves one backend on one endpoint; call `serve_once` from a loop."""
+
+    def __init__(self, backend: PolicyBackend, endpoint: str) -> None:
+        self._backend = backend
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_SIZE_MAX_BYTES)
+        self._socket.bind(endpoint)
+
+    def serve_once(self, timeout_s: float) -> bool:
+        """Answer one request, if one comes within the time; whether one came."""
+        if not self._socket.poll(int(timeout_s * 1000)):
+            return False
+        identity, number, payload = self._socket.recv_multipart()
+        try:
+            reply = {"result": self._answer(msgpack.unpackb(payload))}
+        except (DsrlError, ValueError, KeyError, TypeError) as error:
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        self._socket.send_multipart([identity, number, msgpack.packb(reply)])
+        return True
+
+    def close(self) -> None:
+        self._socket.close()
+        self._context.term()
+
+    def _answer(self, request: dict[str, Any]) -> Any:
+        method = request["method"]
+        if method == "encode":
+            return pack(self._backend.encode(unpack(request["observations"])).features)
+        if method == "decode":
+            encoded = Encoded(unpack(request["features"]))
+            return pack(self._backend.decode(encoded, unpack(request["noises"])))
+        if method == "digest":
+            return self._backend.digest()
+        raise DsrlError(f"unknown method '{method}'; available: decode, digest, encode")
+
+
+class RemotePolicy:
+    """`PolicyBackend` that asks a `PolicyServer`; a late answer to an old request is dropped."""
+
+    def __init__(self, endpoint: str, spec: PolicySpec, timeout_s: float) -> None:
+        self.spec = spec
+        self._endpoint, self._timeout_s = endpoint, timeout_s
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.connect(endpoint)
+        self._number = 0
+
+    def encode(self, observations: Float32Array) -> Encoded:
+        return Encoded(unpack(self._call(method="encode", observations=pack(observations))))
+
+    def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
+        request = {"features": pack(encoded.features), "noises": pack(noises)}
+        return unpack(self._call(method="decode", **request))
+
+    def digest(self) -> str:
+        return str(self._call(method="digest"))
+
+    def close(self) -> None:
+        self._socket.close()
+        self._context.term()
+
+    def _call(self, **request: Any) -> Any:
+        self._number += 1
+        number = self._number.to_bytes(8, "big")
+        self._socket.send_multipart([number, msgpack.packb(request)])
+        while self._socket.poll(int(self._timeout_s * 1000)):
+            answered, payload = self._socket.recv_multipart()
+            if answered != number:
+                continue
+            reply = msgpack.unpackb(payload)
+            if "error" in reply:
+                raise PolicyUnavailable(f"policy server at {self._endpoint}: {reply['error']}")
+            return reply["result"]
+        raise PolicyUnavailable(
+            f"policy server at {self._endpoint} did not answer within {self._timeout_s} s"
+        )
+
+
+def pack(array: Float32Array) -> dict[str, Any]:
+    """A float32 array as a map of plain msgpack values."""
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    return {"dtype": "float32", "shape": list(array.shape), "data": array.tobytes()}
+
+
+def unpack(packed: dict[str, Any]) -> Float32Array:
+    """The array of a map made by `pack`; any other dtype, or a size that does not fit, is refused."""
+    if packed["dtype"] != "float32":
+        raise DsrlError(f"array of dtype '{packed['dtype']}'; expected float32")
+    return np.frombuffer(packed["data"], dtype=np.float32).reshape(packed["shape"]).copy()

@@ -1,0 +1,113 @@
+"""What the parts of a running graph tell each other beside decisions and labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from dsrl_core.types import Mode
+
+
+class Phase(IntEnum):
+    """Where an episode stands."""
+
+    IDLE = 0
+    """Nothing is to be run."""
+    RESETTING = 1
+    """The world is put into its start."""
+    READY = 2
+    """At the start, waiting for weights."""
+    RUNNING = 3
+    """The robot moves."""
+    AWAITING_LABEL = 4
+    """Over, not yet labelled."""
+    DONE = 5
+    """Over and labelled, or invalid."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the episode ran and came to its end."""
+        return self in (Phase.AWAITING_LABEL, Phase.DONE)
+
+
+INVALID = "invalid"
+"""Outcome and end reason of an episode that is neither success nor failure: a lost input, a stop."""
+
+
+@dataclass(frozen=True)
+class EpisodeStatus:
+    """The episode manager's present state; the last one heard is what holds."""
+
+    episode: int = 0
+    phase: Phase = Phase.IDLE
+    mode: Mode = Mode.BASE
+    seed: int = 0
+    """Of the reset and of the noise of this episode."""
+    minimum_weights_version: int = 0
+    started_ns: int = 0
+    """ROS time of the first tick; 0: not yet."""
+    deadline_ns: int = 0
+    """ROS time at which it is ended; 0: none."""
+    outcome: str = ""
+    """success, failure, discard, invalid; empty: not known."""
+    end_reason: str = ""
+    """Why it ended, for people; empty: it has not."""
+    run_done: int = 0
+    run_total: int = 0
+    """Episodes asked for; 0: until stopped."""
+    message: str = ""
+    stamp_ns: int = 0
+
+
+@dataclass(frozen=True)
+class RecordedEpisode:
+    """The recorder's word that an episode is on disk, completely."""
+
+    episode: int
+    path: str
+    """Relative to the output folder."""
+    decisions: int
+    """The closing record not counted."""
+    steps_executed: int
+    weights_version: int
+    end_reason: str
+    stamp_ns: int = 0
+
+
+@dataclass(frozen=True)
+class LearnerStatus:
+    """How far the learner is."""
+
+    weights_version: int = 0
+    updates: int = 0
+    updates_pending: int = 0
+    updates_per_s: float = 0.0
+    episodes: int = 0
+    """Labelled episodes in the replay buffer."""
+    ledger_entries: int = 0
+    """Entries of the label ledger, from the first, that are taken into account."""
+    message: str = ""
+    alarms: tuple[str, ...] = ()
+    stamp_ns: int = 0
+
+
+@dataclass(frozen=True)
+class PolicyInfo:
+    """The frozen policy that is served, and where."""
+
+    name: str
+    sha256: str
+    noise_shape: tuple[int, int]
+    chunk_shape: tuple[int, int]
+    endpoint: str
+    stamp_ns: int = 0
+
+
+@dataclass(frozen=True)
+class ActorWeights:
+    """Steering weights on their way from the learner to the noise actor."""
+
+    version: int
+    sha256: str
+    data: bytes
+    stamp_ns: int = 0

@@ -1,0 +1,49 @@
+"""dsrl_core: a ROS package for colcon, and a plain Python package for pip (pip install ./dsrl_core)."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+PACKAGE = "dsrl_core"
+HERE = Path(__file__).resolve().parent
+
+
+def data_of(folder: str) -> list[str]:
+    """Files below a folder of the package, relative to the package."""
+    root = HERE / PACKAGE
+    files = (root / folder).rglob("*")
+    return sorted(str(f.relative_to(root)) for f in files if f.is_file() and f.suffix != ".pyc")
+
+
+setup(
+    name=PACKAGE,
+    version="0.1.0",
+    description="DSRL: learns which noise to feed to a frozen robot policy.",
+    author="dsrl_ros maintainers",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
+    package_data={PACKAGE: ["py.typed", *data_of("config"), *data_of("evaluation/templates")]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
+        (f"share/{PACKAGE}", ["package.xml"]),
+    ],
+    zip_safe=False,
+    install_requires=[
+        "jinja2",
+        "matplotlib",
+        "msgpack",
+        "numpy",
+        "opencv-python-headless",
+        "pydantic>=2",
+        "pyyaml",
+        "pyzmq",
+        "rosbags",
+        "safetensors",
+        "scipy",
+        "tensorboard",
+        "torch",
+    ],
+    # colcon test runs nothing without it.
+    extras_require={"test": ["pytest"]},
+)

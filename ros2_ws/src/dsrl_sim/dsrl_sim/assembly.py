@@ -1,0 +1,28 @@
+"""Puts a simulated robot, a chunk player and something that decides together, in one process."""
+
+from __future__ import annotations
+
+from dsrl_core.catalog import Catalog
+from dsrl_core.control.chunk_player import ChunkPlayer
+from dsrl_core.control.kinematics import Kinematics
+from dsrl_core.control.safety import Safety
+from dsrl_core.rollout import Decider, Rollout
+from dsrl_core.specs import PolicySpec, TaskSpec
+from dsrl_core.steering.observation import ObservationBuilder
+from dsrl_sim.environment import SimulatedRobot
+
+
+def make_rollout(
+    task: TaskSpec, catalog: Catalog, policy: PolicySpec, decider: Decider
+) -> Rollout:
+    """A rollout of the task in simulation."""
+    robot = catalog.robot(task.robot)
+    kinematics = Kinematics(robot)
+    safety = Safety(robot, kinematics)
+    return Rollout(
+        task,
+        SimulatedRobot(task, robot),
+        ChunkPlayer(robot, policy.action, policy.horizon, kinematics, safety),
+        ObservationBuilder(policy),
+        decider,
+    )

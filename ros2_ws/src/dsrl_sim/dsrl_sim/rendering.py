@@ -1,0 +1,119 @@
+"""Images of the world, without a screen: through EGL, or through OSMesa where there is no EGL."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Final
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from dsrl_core.errors import DsrlError, InvalidValue, UnknownName
+from dsrl_sim.scene import CAMERAS, MAX_IMAGE_SIZE
+
+UInt8Array = npt.NDArray[np.uint8]
+
+DEBIAN_PACKAGES: Final = "libegl1 libegl-mesa0 libgl1-mesa-dri, or libosmesa6"
+_LIBRARIES: Final = {
+    # libEGL.so.1 only dispatches: it draws nothing without a vendor's library.
+    "egl": (("libEGL.so.1",), ("libEGL_mesa.so.0", "libEGL_nvidia.so.0")),
+    "osmesa": (("libOSMesa.so.8", "libOSMesa.so.6", "libOSMesa.so"),),
+}
+
+
+class RendererMissing(DsrlError):
+    """Nothing on this machine can draw without a screen."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"cannot render images: {reason}; install Debian's {DEBIAN_PACKAGES} "
+            "(apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri)"
+        )
+
+
+def available_backend() -> str:
+    """egl or osmesa: what $MUJOCO_GL asks for, or else what is installed.
+
+    Raises:
+        RendererMissing: neither is there.
+    """
+    asked = os.environ.get("MUJOCO_GL", "").strip().lower()
+    candidates = (asked,) if asked in _LIBRARIES else tuple(_LIBRARIES)
+    for backend in candidates:
+        if all(any(map(_loads, names)) for names in _LIBRARIES[backend]):
+            return backend
+    raise RendererMissing(f"no library of {' or '.join(candidates)} is installed")
+
+
+class Renderer:
+    """Draws one model's cameras, with shadows and reflections off for speed.
+
+    It makes its own context rather than mujoco's: mujoco settles for a backend at its first import,
+    which may have been anybody's.
+    """
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        self._model = model
+        self._gl_context = _make_gl_context(available_backend())
+        self._gl_context.make_current()
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
+        self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + 100)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = 0
+        self._option = mujoco.MjvOption()
+        self._perturbation = mujoco.MjvPerturb()
+
+    def render(self, data: mujoco.MjData, camera: str, width: int, height: int) -> UInt8Array:
+        """What the camera sees, shape (height, width, 3), RGB; `data` has up-to-date frames."""
+        if camera not in CAMERAS:
+            raise UnknownName("camera", camera, CAMERAS)
+        if not (0 < width <= MAX_IMAGE_SIZE[0] and 0 < height <= MAX_IMAGE_SIZE[1]):
+            raise InvalidValue(
+                f"image of {width}x{height}, expected 1x1 to {MAX_IMAGE_SIZE[0]}x{MAX_IMAGE_SIZE[1]}"
+            )
+        self._gl_context.make_current()
+        view = mujoco.MjvCamera()
+        view.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        view.fixedcamid = self._model.camera(camera).id
+        mujoco.mjv_updateScene(
+            self._model,
+            data,
+            self._option,
+            self._perturbation,
+            view,
+            mujoco.mjtCatBit.mjCAT_ALL.value,
+            self._scene,
+        )
+        rectangle = mujoco.MjrRect(0, 0, width, height)
+        mujoco.mjr_render(rectangle, self._scene, self._context)
+        image = np.empty((height, width, 3), dtype=np.uint8)
+        mujoco.mjr_readPixels(image, None, rectangle, self._context)
+        return np.ascontiguousarray(image[::-1])
+
+    def close(self) -> None:
+        """Give the graphics memory back; the renderer cannot be used afterwards."""
+        self._gl_context.make_current()
+        self._context.free()
+        self._gl_context.free()
+
+
+def _make_gl_context(backend: str) -> Any:
+    try:
+        if backend == "egl":
+            from mujoco.egl import GLContext
+        else:
+            from mujoco.osmesa import GLContext
+        return GLContext(*MAX_IMAGE_SIZE)
+    except (ImportError, AttributeError, OSError, RuntimeError) as error:
+        raise RendererMissing(f"{backend} does not start ({error})") from error
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,257 @@
+"""The simulated world of a task: an FR3 with its hand, a table and a cube, in MuJoCo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import mujoco
+import numpy as np
+
+from dsrl_core.errors import InvalidValue
+from dsrl_core.specs import RobotSpec, SceneSpec
+from dsrl_core.types import Float64Array, Pose, to_nanoseconds
+from dsrl_sim.gripper import DEFAULT_FORCE_N, GripperCommand, GripperController, GripperState
+from dsrl_sim.posture import start_posture
+from dsrl_sim.rendering import Renderer, UInt8Array
+from dsrl_sim.scene import CUBE, CUBE_GEOM, GRIPPER_ACTUATOR, PADS, build_model
+
+SUCCESS_CHECK_S: Final = 0.1
+"""The success rule looks at the world once in this time, counted from the reset."""
+
+_STATE: Final = mujoco.mjtState.mjSTATE_INTEGRATION.value
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All that the future of a world depends on."""
+
+    physics: Float64Array
+    time_ns: int
+    reset_time_ns: int
+    targets: Float64Array
+    gripper: GripperState
+    held_steps: int
+    success: bool
+
+
+class World:
+    """Deterministic: equal seeds and set-points give equal bits.
+
+    Everything is in the robot's base frame, whose z = 0 is the table's top.
+    """
+
+    def __init__(self, scene: SceneSpec, robot: RobotSpec) -> None:
+        self._scene = scene
+        self._robot = robot
+        self.model = build_model(scene, robot)
+        self.data = mujoco.MjData(self.model)
+        self._period_ns = robot.set_point_period_ns
+        self._substeps = self._whole_substeps(robot.set_point_period_s)
+        self._check_every_ns = to_nanoseconds(SUCCESS_CHECK_S)
+        self._start = start_posture(self.model, robot, scene.start_tool_position_m)
+        self._bind()
+        self._gripper = GripperController(robot.gripper_width_max_m)
+        self._renderer: Renderer | None = None
+        self._time_ns = 0
+        self.reset(seed=0)
+
+    def reset(self, seed: int, *, keep_time: bool = False) -> None:
+        """Robot at its start, gripper open and empty queue, cube drawn from `seed`.
+
+        With `keep_time` the clock goes on instead of starting at 0 again.
+        """
+        rng = np.random.default_rng(seed)
+        offset = rng.uniform(-1.0, 1.0, 3)
+        yaw = self._scene.cube_yaw_spread_rad * offset[2]
+        mujoco.mj_resetData(self.model, self.data)
+        qpos = self.data.qpos
+        qpos[self._arm] = self._start
+        qpos[self._fingers] = self._robot.gripper_width_max_m / 2
+        qpos[self._cube][:2] = self._scene.cube_center_m + self._scene.cube_spread_m * offset[:2]
+        qpos[self._cube][2] = self._rest_height_m
+        qpos[self._cube][3:] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        if not keep_time:
+            self._time_ns = 0
+        self._reset_time_ns = self._time_ns
+        self._targets = self._start.copy()
+        self._gripper.reset(self._time_ns)
+        self._held_steps = 0
+        self._success = False
+        self.data.ctrl[self._arm] = self._targets
+        self._apply(self._gripper.state)
+        mujoco.mj_forward(self.model, self.data)
+        self._frames_are_old = False
+
+    def advance(self, joint_targets: Float64Array) -> None:
+        """One set-point period of physics towards `joint_targets` (joints,) [rad].
+
+        The joints' servos are PD with gravity compensation and limited effort; the damping acts on
+        the difference to the set-points' velocity, so that a moving target is not lagged behind.
+        """
+        targets = np.asarray(joint_targets, dtype=np.float64)
+        if targets.shape != self._targets.shape or not np.isfinite(targets).all():
+            raise InvalidValue(
+                f"joint targets {targets}, expected {self._targets.size} finite positions [rad]"
+            )
+        self.data.ctrl[self._arm] = targets + self._lead_s * (targets - self._targets)
+        self._targets = targets.copy()
+        self._apply(
+            self._gripper.step(self._time_ns, self.gripper_width_m, self._robot.set_point_period_s)
+        )
+        mujoco.mj_step(self.model, self.data, self._substeps)
+        self._time_ns += self._period_ns
+        self._frames_are_old = True
+        if (self._time_ns - self._reset_time_ns) % self._check_every_ns == 0:
+            self._check_success()
+
+    def command_gripper(
+        self,
+        width_m: float,
+        at_ns: int,
+        *,
+        speed_m_s: float = 0.1,
+        force_n: float = DEFAULT_FORCE_N,
+    ) -> None:
+        """Go to a width from the first set-point period on that starts at `at_ns` or later.
+
+        The caller adds the hand's latency. Commands queue up by time, and a reset drops them.
+        """
+        self._gripper.enqueue(GripperCommand(int(at_ns), width_m, speed_m_s, force_n))
+
+    @property
+    def time_ns(self) -> int:
+        return self._time_ns
+
+    @property
+    def joint_positions(self) -> Float64Array:
+        """Shape (joints,) [rad]."""
+        return self.data.qpos[self._arm].copy()
+
+    @property
+    def joint_velocities(self) -> Float64Array:
+        """Shape (joints,) [rad/s]."""
+        return self.data.qvel[self._arm].copy()
+
+    @property
+    def joint_efforts(self) -> Float64Array:
+        """Shape (joints,) [Nm], with the share that holds the arm against gravity."""
+        return self.data.qfrc_actuator[self._arm].copy()
+
+    @property
+    def gripper_width_m(self) -> float:
+        return float(self.data.qpos[self._fingers].sum())
+
+    @property
+    def tool_pose(self) -> Pose:
+        """The point between the finger tips; z points out of the hand, y along the fingers' way."""
+        self._refresh_frames()
+        quaternion = np.empty(4)
+        mujoco.mju_mat2Quat(quaternion, self.data.site_xmat[self._tool])
+        return Pose(self.data.site_xpos[self._tool].copy(), quaternion)
+
+    @property
+    def object_pose(self) -> Pose:
+        """The cube's centre."""
+        pose = self.data.qpos[self._cube]
+        return Pose(pose[:3].copy(), pose[3:].copy())
+
+    @property
+    def is_held(self) -> bool:
+        """Whether both fingers touch the cube at this moment."""
+        contacts = self.data.contact.geom
+        touching = contacts[(contacts == self._cube_geom).any(axis=1)]
+        return all(bool((touching == pad).any()) for pad in self._pads)
+
+    @property
+    def success(self) -> bool:
+        """Whether the cube was held up for long enough since the reset; it stays true."""
+        return self._success
+
+    def render(self, camera: str, width: int, height: int) -> UInt8Array:
+        """What a camera of `scene.CAMERAS` sees: RGB, shape (height, width, 3).
+
+        Raises:
+            RendererMissing: nothing on this machine can draw without a screen.
+        """
+        if self._renderer is None:
+            self._renderer = Renderer(self.model)
+        self._refresh_frames()
+        return self._renderer.render(self.data, camera, width, height)
+
+    def snapshot(self) -> Snapshot:
+        physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))
+        mujoco.mj_getState(self.model, self.data, physics, _STATE)
+        return Snapshot(
+            physics,
+            self._time_ns,
+            self._reset_time_ns,
+            self._targets.copy(),
+            self._gripper.state,
+            self._held_steps,
+            self._success,
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot of this world, or of one of the same scene and robot."""
+        mujoco.mj_setState(self.model, self.data, snapshot.physics, _STATE)
+        self._time_ns = snapshot.time_ns
+        self._reset_time_ns = snapshot.reset_time_ns
+        self._targets = snapshot.targets.copy()
+        self._gripper.state = snapshot.gripper
+        self._held_steps = snapshot.held_steps
+        self._success = snapshot.success
+        self._apply(snapshot.gripper)
+        mujoco.mj_forward(self.model, self.data)
+        self._frames_are_old = False
+
+    def close(self) -> None:
+        """Give the renderer's memory back; the world stays usable."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _bind(self) -> None:
+        """Look up where the model keeps what the robot file names."""
+        model, robot = self.model, self._robot
+        joints = [model.joint(name) for name in robot.joint_names]
+        first, count = int(joints[0].qposadr[0]), len(joints)
+        if [int(joint.qposadr[0]) for joint in joints] != list(range(first, first + count)):
+            raise InvalidValue(f"{robot.model_path}: arm joints do not stand in a row")
+        self._arm = slice(first, first + count)
+        fingers = [int(model.joint(name).qposadr[0]) for name in robot.finger_joint_names]
+        self._fingers = slice(fingers[0], fingers[1] + 1)
+        cube = int(model.joint(CUBE).qposadr[0])
+        self._cube = slice(cube, cube + 7)
+        self._tool = model.site(robot.tool_site).id
+        self._hand = model.actuator(GRIPPER_ACTUATOR).id
+        self._cube_geom = model.geom(CUBE_GEOM).id
+        self._pads = tuple(model.geom(pad).id for pad in PADS)
+        self._rest_height_m = self._scene.cube_edge_m / 2
+        servos = [model.actuator(name) for name in robot.joint_names]
+        damping_over_stiffness_s = np.array([-servo.biasprm[2] / servo.gainprm[0] for servo in servos])
+        self._lead_s = damping_over_stiffness_s / robot.set_point_period_s
+
+    def _whole_substeps(self, period_s: float) -> int:
+        substeps = round(period_s / self.model.opt.timestep)
+        if abs(substeps * self.model.opt.timestep - period_s) > 1e-9:
+            raise InvalidValue(
+                f"set_point_period_s {period_s} is no multiple of {self.model.opt.timestep} s"
+            )
+        return substeps
+
+    def _apply(self, gripper: GripperState) -> None:
+        self.data.ctrl[self._hand] = gripper.reference_m
+        self.model.actuator_forcerange[self._hand] = (-gripper.goal.force_n, gripper.goal.force_n)
+
+    def _check_success(self) -> None:
+        lifted = self.data.qpos[self._cube][2] - self._rest_height_m >= self._scene.lift_m
+        self._held_steps = self._held_steps + 1 if lifted and self.is_held else 0
+        self._success = self._success or self._held_steps >= self._scene.success_steps
+
+    def _refresh_frames(self) -> None:
+        """Frames of bodies, sites and cameras at the present positions; a step leaves them behind."""
+        if self._frames_are_old:
+            mujoco.mj_kinematics(self.model, self.data)
+            mujoco.mj_camlight(self.model, self.data)
+            self._frames_are_old = False
