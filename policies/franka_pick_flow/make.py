@@ -24,66 +24,82 @@ from safetensors.numpy import load_file, save_file
 from dsrl_core.catalog import Catalog, read_spec
 from dsrl_core.policies.flow_mlp import FlowNetwork, save, shape_of
 from dsrl_core.specs import PolicySpec
-from dsrl_core.types import Decision, Float32Array, Mode, Observation
+from dsrl_core.types import Decision, Episode, Float32Array, Mode, Observation
 from dsrl_sim.assembly import make_rollout
-from dsrl_sim.expert import ScriptedExpert, draw_error
+from dsrl_sim.expert import PickView, ScriptedExpert, draw_error
 
 HERE = Path(__file__).parent
 TASK = "franka_pick"
 DEMONSTRATIONS = 30
-SEED = 7
+UNTOUCHED_M, GRASPED_M, LIFTED_M = 0.078, 0.05, 0.212
+"""Gripper widths above and below which it is open and closed, and the tool's height at the end."""
+SEED = 4
 """Of the demonstrations and the training; the measurement's resets have another."""
 TRAINING_STEPS = 6000
 BATCH = 256
 LEARNING_RATE = 1e-3
 
 
-@dataclass(frozen=True)
-class ExpertDecider:
-    """`Decider` whose chunks are single actions of a scripted expert."""
+TREMOR_M = 0.006
+"""Standard deviation of the hand's lateral tremor per action while it approaches: it makes every
+stage of the approach, and not only the first chunk, something that noise can change."""
+STEADY_HEIGHT_M = 0.02
+"""Below this height above the cube the hand is steady."""
+STEPS_AFTER_LIFT = 4
+"""A demonstration ends so many actions after the cube is up, or after the empty hand is."""
 
-    expert: ScriptedExpert
+
+class ImperfectExpert:
+    """`Decider` whose chunks are single actions of a scripted expert with a bias and a tremor."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+        self._expert = ScriptedExpert(draw_error(generator))
 
     def decide(
         self, observation: Observation, episode: int, sequence: int, mode: Mode, episode_seed: int
     ) -> Decision:
-        action = self.expert.action(observation.values)[None]
-        return Decision(episode, sequence, observation, action, action, action, "expert")
+        action = self._expert.action(observation.values)
+        view = PickView.of(observation.values)
+        height = view.tool_position[2] - view.object_position[2]
+        if height > STEADY_HEIGHT_M and view.gripper_width > UNTOUCHED_M:
+            action[:2] += TREMOR_M * self._generator.normal(size=2)
+        chunk = action[None]
+        return Decision(episode, sequence, observation, chunk, chunk, chunk, "expert")
 
 
-def demonstrate(catalog: Catalog, policy: PolicySpec) -> dict[str, Float32Array]:
-    """Observations (n, 9), actions (n, 5), demonstration numbers (n,) and successes (30,)."""
+def demonstrate(catalog: Catalog, policy: PolicySpec) -> tuple[list[Episode], list[bool]]:
+    """Thirty episodes of single actions, and which of them picked the cube."""
     generator = np.random.default_rng(SEED)
     single = replace(policy, horizon=1)
-    observations, actions, numbers, successes = [], [], [], []
+    episodes, successes = [], []
     for number in range(DEMONSTRATIONS):
-        decider = ExpertDecider(ScriptedExpert(draw_error(generator)))
-        rollout = make_rollout(catalog.task(TASK), catalog, single, decider)
+        rollout = make_rollout(catalog.task(TASK), catalog, single, ImperfectExpert(generator))
         episode, success = rollout.run(number, Mode.TRAIN, int(generator.integers(2**62)))
-        for step in episode.steps[:-1]:
-            observations.append(step.decision.observation.values)
-            actions.append(step.decision.chunk[0])
-            numbers.append(number)
+        episodes.append(episode)
         successes.append(success)
-    return {
-        "observations": np.stack(observations),
-        "actions": np.stack(actions),
-        "demonstrations": np.array(numbers, dtype=np.float32),
-        "successes": np.array(successes, dtype=np.float32),
-    }
+    return episodes, successes
 
 
-def windows(data: dict[str, Float32Array], horizon: int) -> tuple[Float32Array, Float32Array]:
+def steps_of(episode: Episode) -> tuple[Float32Array, Float32Array]:
+    """Observations (n, 9) and actions (n, 5) of a demonstration, its idle end cut off."""
+    decisions = [step.decision for step in episode.steps[:-1]]
+    observations = np.stack([decision.observation.values for decision in decisions])
+    views = [PickView.of(values) for values in observations]
+    up = np.cumsum([v.tool_position[2] > LIFTED_M and v.gripper_width < GRASPED_M for v in views])
+    count = int(np.searchsorted(up, STEPS_AFTER_LIFT, side="right"))
+    return observations[:count], np.stack([d.chunk[0] for d in decisions[:count]])
+
+
+def windows(episodes: list[Episode], horizon: int) -> tuple[Float32Array, Float32Array]:
     """Observations (n, 9) and chunks (n, horizon, 5) that start at every step; ends are held."""
-    chunks = np.empty((len(data["actions"]), horizon, data["actions"].shape[1]), dtype=np.float32)
-    numbers = data["demonstrations"]
-    for start in range(len(chunks)):
-        row = start
-        for step in range(horizon):
-            inside = start + step < len(numbers) and numbers[start + step] == numbers[start]
-            row = start + step if inside else row
-            chunks[start, step] = data["actions"][row]
-    return data["observations"], chunks
+    observations, chunks = [], []
+    for episode in episodes:
+        states, actions = steps_of(episode)
+        rows = np.minimum(np.arange(len(actions))[:, None] + np.arange(horizon), len(actions) - 1)
+        observations.append(states)
+        chunks.append(actions[rows])
+    return np.concatenate(observations), np.concatenate(chunks)
 
 
 def train(policy: PolicySpec, observations: Float32Array, chunks: Float32Array) -> FlowNetwork:
@@ -111,3 +127,25 @@ def train(policy: PolicySpec, observations: Float32Array, chunks: Float32Array) 
         optimiser.step()
         schedule.step()
     return network.eval()
+
+
+def write_policy(network: FlowNetwork) -> None:
+    """Store the weights and pin their hash in the policy file."""
+    save(network, str(HERE / "weights.safetensors"))
+    digest = hashlib.sha256((HERE / "weights.safetensors").read_bytes()).hexdigest()
+    path = HERE / "policy.yaml"
+    path.write_text(re.sub(r'"[0-9a-f]{64}"', f'"{digest}"', path.read_text()))
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    catalog = Catalog(policies=HERE.parent)
+    policy = catalog.policy(HERE.name)
+    episodes, successes = demonstrate(catalog, policy)
+    network = train(policy, *windows(episodes, policy.horizon))
+    write_policy(network)
+    print(sum(successes), len(successes))
+
+
+if __name__ == "__main__":
+    main()

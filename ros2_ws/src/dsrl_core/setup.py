@@ -1,4 +1,4 @@
-"""dsrl_core: a ROS package for colcon, and a plain Python package for pip (pip install ./dsrl_core)."""
+"""dsrl_core: a ROS package for colcon, and a plain Python package for pip."""
 
 from pathlib import Path
 
@@ -23,16 +23,26 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
-    package_data={PACKAGE: ["py.typed", *data_of("config"), *data_of("evaluation/templates")]},
+    package_data={
+        PACKAGE: [
+            "py.typed",
+            *data_of("config"),
+            *data_of("data/msg"),
+            *data_of("evaluation/templates"),
+        ]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
     ],
     zip_safe=False,
     install_requires=[
+        "daqp",
         "jinja2",
         "matplotlib",
+        "mink",
         "msgpack",
+        "mujoco",
         "numpy",
         "opencv-python-headless",
         "pydantic>=2",

@@ -14,14 +14,22 @@ setup(
     python_requires=">=3.11",
     packages=find_packages(include=[PACKAGE, f"{PACKAGE}.*"]),
     package_data={
-        PACKAGE: ["py.typed", "**/*.yaml", "**/*.xml", "**/*.stl", "**/*.obj", "**/*.png", "**/*.md"]
+        PACKAGE: [
+            "py.typed",
+            "**/*.yaml",
+            "**/*.xml",
+            "**/*.stl",
+            "**/*.obj",
+            "**/*.png",
+            "**/*.md",
+        ]
     },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{PACKAGE}"]),
         (f"share/{PACKAGE}", ["package.xml"]),
     ],
     zip_safe=False,
-    install_requires=["dsrl_core", "mink", "mujoco"],
+    install_requires=["dsrl_core", "dsrl_ros", "mink", "mujoco"],
     # colcon test runs nothing without it.
     extras_require={"test": ["pytest"]},
     entry_points={

@@ -105,6 +105,9 @@ class ActionSpec:
     fields: tuple[FieldSpec, ...]
     period_s: Positive
     """Time that one action takes."""
+    gripper_levels_m: tuple[float, ...] = ()
+    """If any: the nearest of these widths is commanded, so that noise on an open gripper's width
+    does not begin to close it."""
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -70,7 +70,9 @@ class RecordedEpisode:
     """The closing record not counted."""
     steps_executed: int
     weights_version: int
+    """Of its last decision."""
     end_reason: str
+    mode: Mode
     stamp_ns: int = 0
 
 

@@ -18,11 +18,10 @@ def make_rollout(
     """A rollout of the task in simulation."""
     robot = catalog.robot(task.robot)
     kinematics = Kinematics(robot)
-    safety = Safety(robot, kinematics)
     return Rollout(
         task,
         SimulatedRobot(task, robot),
-        ChunkPlayer(robot, policy.action, policy.horizon, kinematics, safety),
+        ChunkPlayer(robot, policy.action, policy.horizon, kinematics, Safety(robot)),
         ObservationBuilder(policy),
         decider,
     )

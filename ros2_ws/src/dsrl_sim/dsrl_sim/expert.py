@@ -13,9 +13,9 @@ from dsrl_core.types import Float32Array, Float64Array
 OPEN_M: Final = 0.08
 CLOSED_M: Final = 0.0
 
-_STEP_MAX_M: Final = 0.03
-_YAW_STEP_MAX_RAD: Final = 0.15
-_GAIN: Final = 0.5
+_STEP_MAX_M: Final = 0.02
+_YAW_STEP_MAX_RAD: Final = 0.12
+_GAIN: Final = 0.3
 """Share of the remaining way that one action goes."""
 
 _HOVER_M: Final = 0.08
@@ -23,8 +23,8 @@ _HOVER_M: Final = 0.08
 _FUNNEL_START_M: Final = 0.008
 _FUNNEL_SLOPE: Final = 8.0
 """Rise of the allowed height over the distance from the axis of the grasp."""
-_AT_GRASP_M: Final = 0.006
-_UNTOUCHED_M: Final = 0.078
+_AT_GRASP_M: Final = 0.004
+UNTOUCHED_M: Final = 0.078
 """A wider gripper has not been told to close."""
 _GRASPED_M: Final = 0.045
 """A narrower gripper has closed, on the cube or on nothing."""
@@ -67,15 +67,19 @@ class ScriptedExpert:
         if view.gripper_width < _GRASPED_M:
             rise = _LIFTED_M - view.tool_position[2]
             return _action(np.array([0.0, 0.0, rise]), 0.0, CLOSED_M)
-        if view.gripper_width < _UNTOUCHED_M:
+        if view.gripper_width < UNTOUCHED_M:
             return _action(np.zeros(3), 0.0, CLOSED_M)
         way = view.object_position + _turned(self.error_m, view.object_yaw) - view.tool_position
         distance = math.hypot(way[0], way[1])
         if distance < _AT_GRASP_M and abs(way[2]) < _AT_GRASP_M:
             return _action(way, remaining_yaw, CLOSED_M)
-        height = np.clip((distance - _FUNNEL_START_M) * _FUNNEL_SLOPE, 0.0, _HOVER_M)
-        way[2] += float(height)
+        way[2] += float(approach_height(np.array(distance)))
         return _action(way, remaining_yaw, OPEN_M)
+
+
+def approach_height(distance_m: Float64Array) -> Float64Array:
+    """How far above the grasp [m] the tool stays at lateral distances from its axis."""
+    return np.clip((distance_m - _FUNNEL_START_M) * _FUNNEL_SLOPE, 0.0, _HOVER_M)
 
 
 def ideal_action(observation: Float32Array) -> Float32Array:

@@ -11,11 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from dsrl_core.errors import DsrlError, InvalidValue, UnknownName
-from dsrl_sim.scene import CAMERAS, MAX_IMAGE_SIZE
+from dsrl_sim.scene import CAMERAS
+
+MAX_IMAGE_SIZE: Final = (1920, 1440)
+"""Width and height [px]."""
 
 UInt8Array = npt.NDArray[np.uint8]
 
 DEBIAN_PACKAGES: Final = "libegl1 libegl-mesa0 libgl1-mesa-dri, or libosmesa6"
+_SMOOTH_FROM_PX: Final = 320
+"""Wider images are for people: their edges are smoothed, which takes four times as long."""
+
 _LIBRARIES: Final = {
     # libEGL.so.1 only dispatches: it draws nothing without a vendor's library.
     "egl": (("libEGL.so.1",), ("libEGL_mesa.so.0", "libEGL_nvidia.so.0")),
@@ -48,15 +54,22 @@ def available_backend() -> str:
 
 
 class Renderer:
-    """Draws one model's cameras, with shadows and reflections off for speed.
+    """Draws one model's cameras in one size, with shadows and reflections off for speed.
 
     It makes its own context rather than mujoco's: mujoco settles for a backend at its first import,
     which may have been anybody's.
     """
 
-    def __init__(self, model: mujoco.MjModel) -> None:
+    def __init__(self, model: mujoco.MjModel, width: int, height: int) -> None:
+        widest, highest = MAX_IMAGE_SIZE
+        if not (0 < width <= widest and 0 < height <= highest):
+            raise InvalidValue(f"image of {width}x{height}, expected 1x1 to {widest}x{highest}")
         self._model = model
-        self._gl_context = _make_gl_context(available_backend())
+        self._size = width, height
+        # The buffer is as large as the image: clearing and resolving a larger one takes its time.
+        model.vis.global_.offwidth, model.vis.global_.offheight = width, height
+        model.vis.quality.offsamples = 4 if width >= _SMOOTH_FROM_PX else 0
+        self._gl_context = _make_gl_context(available_backend(), width, height)
         self._gl_context.make_current()
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
@@ -66,14 +79,10 @@ class Renderer:
         self._option = mujoco.MjvOption()
         self._perturbation = mujoco.MjvPerturb()
 
-    def render(self, data: mujoco.MjData, camera: str, width: int, height: int) -> UInt8Array:
+    def render(self, data: mujoco.MjData, camera: str) -> UInt8Array:
         """What the camera sees, shape (height, width, 3), RGB; `data` has up-to-date frames."""
         if camera not in CAMERAS:
             raise UnknownName("camera", camera, CAMERAS)
-        if not (0 < width <= MAX_IMAGE_SIZE[0] and 0 < height <= MAX_IMAGE_SIZE[1]):
-            raise InvalidValue(
-                f"image of {width}x{height}, expected 1x1 to {MAX_IMAGE_SIZE[0]}x{MAX_IMAGE_SIZE[1]}"
-            )
         self._gl_context.make_current()
         view = mujoco.MjvCamera()
         view.type = mujoco.mjtCamera.mjCAMERA_FIXED
@@ -87,6 +96,7 @@ class Renderer:
             mujoco.mjtCatBit.mjCAT_ALL.value,
             self._scene,
         )
+        width, height = self._size
         rectangle = mujoco.MjrRect(0, 0, width, height)
         mujoco.mjr_render(rectangle, self._scene, self._context)
         image = np.empty((height, width, 3), dtype=np.uint8)
@@ -100,13 +110,13 @@ class Renderer:
         self._gl_context.free()
 
 
-def _make_gl_context(backend: str) -> Any:
+def _make_gl_context(backend: str, width: int, height: int) -> Any:
     try:
         if backend == "egl":
             from mujoco.egl import GLContext
         else:
             from mujoco.osmesa import GLContext
-        return GLContext(*MAX_IMAGE_SIZE)
+        return GLContext(width, height)
     except (ImportError, AttributeError, OSError, RuntimeError) as error:
         raise RendererMissing(f"{backend} does not start ({error})") from error
 

@@ -7,6 +7,8 @@ from typing import Final
 import mujoco
 import numpy as np
 
+from dsrl_core.control.kinematics import Kinematics, pointing_down
+from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import RobotSpec, SceneSpec
 from dsrl_core.types import Float64Array
 
@@ -17,14 +19,14 @@ GRIPPER_ACTUATOR: Final = "fr3_gripper"
 SCENE_CAMERA: Final = "scene"
 WRIST_CAMERA: Final = "wrist"
 CAMERAS: Final = (SCENE_CAMERA, WRIST_CAMERA)
-MAX_IMAGE_SIZE: Final = (1920, 1440)
-"""Width and height [px] of the largest image."""
 
 _TABLE_CENTER_M: Final = (0.36, 0.0)
 _TABLE_HALF_M: Final = (0.56, 0.55)
 _TABLE_THICKNESS_M: Final = 0.03
 _FLOOR_M: Final = -0.72
 _HAND_BODY: Final = "fr3_hand"
+
+_START_TOLERANCE_M: Final = 1e-4
 
 # Collision bits: the robot (1) meets the scene, the cube (2) also meets the table.
 _SCENE_BIT: Final = 1
@@ -35,10 +37,26 @@ def build_model(scene: SceneSpec, robot: RobotSpec) -> mujoco.MjModel:
     """The robot on a table with a cube; the table's top is z = 0 of the robot's base frame."""
     spec = mujoco.MjSpec.from_file(str(robot.model_path))
     _add_surroundings(spec)
-    _add_table(spec)
+    _add_table(spec, scene)
     _add_cube(spec, scene)
     _add_cameras(spec, scene)
     return spec.compile()
+
+
+def start_posture(scene: SceneSpec, robot: RobotSpec) -> Float64Array:
+    """Joint positions (joints,) [rad] with the tool at the scene's start, pointing down.
+
+    Raises:
+        InvalidValue: the arm does not reach there.
+    """
+    target = pointing_down(np.array(scene.start_tool_position_m), yaw=0.0)
+    solution = Kinematics(robot).solve(target, np.array(robot.start_joint_positions_rad))
+    if solution.position_error_m > _START_TOLERANCE_M:
+        raise InvalidValue(
+            f"start_tool_position_m {list(scene.start_tool_position_m)} is out of the reach of "
+            f"'{robot.name}': {solution.position_error_m:.3f} m remain"
+        )
+    return solution.joint_positions
 
 
 def _add_surroundings(spec: mujoco.MjSpec) -> None:
@@ -57,7 +75,7 @@ def _add_surroundings(spec: mujoco.MjSpec) -> None:
         size=[4, 4, 0.1],
         rgba=[0.50, 0.53, 0.56, 1],
         contype=0,
-        conaffinity=0,
+        conaffinity=_CUBE_BIT,
     )
     spec.worldbody.add_light(
         pos=[0.9, -0.7, 1.8],
@@ -69,11 +87,14 @@ def _add_surroundings(spec: mujoco.MjSpec) -> None:
     spec.visual.headlight.ambient = [0.38, 0.38, 0.40]
     spec.visual.headlight.diffuse = [0.28, 0.28, 0.30]
     spec.visual.headlight.specular = [0.05, 0.05, 0.05]
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = MAX_IMAGE_SIZE
     spec.visual.map.znear = 0.01
+    # Software rendering pays for every triangle.
+    spec.visual.quality.numslices = 24
+    spec.visual.quality.numstacks = 12
+    spec.visual.quality.numquads = 1
 
 
-def _add_table(spec: mujoco.MjSpec) -> None:
+def _add_table(spec: mujoco.MjSpec, scene: SceneSpec) -> None:
     x, y = _TABLE_CENTER_M
     half_x, half_y = _TABLE_HALF_M
     spec.worldbody.add_geom(
@@ -85,6 +106,16 @@ def _add_table(spec: mujoco.MjSpec) -> None:
         friction=[0.8, 0.005, 0.0001],
         contype=0,
         conaffinity=_SCENE_BIT | _CUBE_BIT,
+    )
+    # A mat, for the eye only, where the cube may lie.
+    reach = scene.cube_spread_m + scene.cube_edge_m
+    spec.worldbody.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        pos=[*scene.cube_center_m, -0.0006],
+        size=[reach, reach, 0.001],
+        rgba=[0.33, 0.39, 0.44, 1],
+        contype=0,
+        conaffinity=0,
     )
     leg_half = (_TABLE_THICKNESS_M + _FLOOR_M) / -2
     for sign_x in (-1, 1):
@@ -133,15 +164,16 @@ def _add_cube(spec: mujoco.MjSpec, scene: SceneSpec) -> None:
 
 def _add_cameras(spec: mujoco.MjSpec, scene: SceneSpec) -> None:
     x, y = scene.cube_center_m
-    eye = np.array([x + 0.85, y - 0.72, 0.72])
-    target = np.array([x - 0.17, y + 0.02, 0.20])
+    eye = np.array([x + 0.86, y - 0.76, 0.78])
+    target = np.array([x - 0.20, y + 0.02, 0.26])
     spec.worldbody.add_camera(
         name=SCENE_CAMERA, pos=eye, quat=_look_at(eye, target, up=np.array([0.0, 0, 1])), fovy=42
     )
-    eye = np.array([0.075, 0.0, 0.0])
-    target = np.array([0.005, 0.0, 0.12])
+    # Beside the hand, where a bracket holds it on the real arm.
+    eye = np.array([0.08, 0.0, 0.035])
+    target = np.array([0.045, 0.0, 0.13])
     spec.body(_HAND_BODY).add_camera(
-        name=WRIST_CAMERA, pos=eye, quat=_look_at(eye, target, up=np.array([1.0, 0, 0])), fovy=70
+        name=WRIST_CAMERA, pos=eye, quat=_look_at(eye, target, up=np.array([1.0, 0, 0])), fovy=74
     )
 
 

@@ -11,10 +11,16 @@ import numpy as np
 from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import RobotSpec, SceneSpec
 from dsrl_core.types import Float64Array, Pose, to_nanoseconds
-from dsrl_sim.gripper import DEFAULT_FORCE_N, GripperCommand, GripperController, GripperState
-from dsrl_sim.posture import start_posture
+from dsrl_sim.gripper import (
+    DEFAULT_FORCE_N,
+    MAX_SPEED_M_S,
+    GripperCommand,
+    GripperController,
+    GripperState,
+)
+from dsrl_sim.handles import Handles
 from dsrl_sim.rendering import Renderer, UInt8Array
-from dsrl_sim.scene import CUBE, CUBE_GEOM, GRIPPER_ACTUATOR, PADS, build_model
+from dsrl_sim.scene import build_model, start_posture
 
 SUCCESS_CHECK_S: Final = 0.1
 """The success rule looks at the world once in this time, counted from the reset."""
@@ -49,10 +55,14 @@ class World:
         self._period_ns = robot.set_point_period_ns
         self._substeps = self._whole_substeps(robot.set_point_period_s)
         self._check_every_ns = to_nanoseconds(SUCCESS_CHECK_S)
-        self._start = start_posture(self.model, robot, scene.start_tool_position_m)
-        self._bind()
+        self._start = start_posture(scene, robot)
+        self._at = Handles.of(self.model, robot)
+        # The servos hold one target for a period in which the set-point moves: its mean position,
+        # and for the damping its velocity.
+        self._lead = self._at.damping_over_stiffness_s / robot.set_point_period_s - 0.5
+        self._rest_height_m = scene.cube_edge_m / 2
         self._gripper = GripperController(robot.gripper_width_max_m)
-        self._renderer: Renderer | None = None
+        self._renderers: dict[tuple[int, int], Renderer] = {}
         self._time_ns = 0
         self.reset(seed=0)
 
@@ -66,11 +76,11 @@ class World:
         yaw = self._scene.cube_yaw_spread_rad * offset[2]
         mujoco.mj_resetData(self.model, self.data)
         qpos = self.data.qpos
-        qpos[self._arm] = self._start
-        qpos[self._fingers] = self._robot.gripper_width_max_m / 2
-        qpos[self._cube][:2] = self._scene.cube_center_m + self._scene.cube_spread_m * offset[:2]
-        qpos[self._cube][2] = self._rest_height_m
-        qpos[self._cube][3:] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        qpos[self._at.arm] = self._start
+        qpos[self._at.fingers] = self._robot.gripper_width_max_m / 2
+        qpos[self._at.cube][:2] = self._scene.cube_center_m + self._scene.cube_spread_m * offset[:2]
+        qpos[self._at.cube][2] = self._rest_height_m
+        qpos[self._at.cube][3:] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
         if not keep_time:
             self._time_ns = 0
         self._reset_time_ns = self._time_ns
@@ -78,7 +88,7 @@ class World:
         self._gripper.reset(self._time_ns)
         self._held_steps = 0
         self._success = False
-        self.data.ctrl[self._arm] = self._targets
+        self.data.ctrl[self._at.arm] = self._targets
         self._apply(self._gripper.state)
         mujoco.mj_forward(self.model, self.data)
         self._frames_are_old = False
@@ -94,7 +104,7 @@ class World:
             raise InvalidValue(
                 f"joint targets {targets}, expected {self._targets.size} finite positions [rad]"
             )
-        self.data.ctrl[self._arm] = targets + self._lead_s * (targets - self._targets)
+        self.data.ctrl[self._at.arm] = targets + self._lead * (targets - self._targets)
         self._targets = targets.copy()
         self._apply(
             self._gripper.step(self._time_ns, self.gripper_width_m, self._robot.set_point_period_s)
@@ -110,7 +120,7 @@ class World:
         width_m: float,
         at_ns: int,
         *,
-        speed_m_s: float = 0.1,
+        speed_m_s: float = MAX_SPEED_M_S,
         force_n: float = DEFAULT_FORCE_N,
     ) -> None:
         """Go to a width from the first set-point period on that starts at `at_ns` or later.
@@ -126,42 +136,42 @@ class World:
     @property
     def joint_positions(self) -> Float64Array:
         """Shape (joints,) [rad]."""
-        return self.data.qpos[self._arm].copy()
+        return np.array(self.data.qpos[self._at.arm])
 
     @property
     def joint_velocities(self) -> Float64Array:
         """Shape (joints,) [rad/s]."""
-        return self.data.qvel[self._arm].copy()
+        return np.array(self.data.qvel[self._at.arm])
 
     @property
     def joint_efforts(self) -> Float64Array:
         """Shape (joints,) [Nm], with the share that holds the arm against gravity."""
-        return self.data.qfrc_actuator[self._arm].copy()
+        return np.array(self.data.qfrc_actuator[self._at.arm])
 
     @property
     def gripper_width_m(self) -> float:
-        return float(self.data.qpos[self._fingers].sum())
+        return float(self.data.qpos[self._at.fingers].sum())
 
     @property
     def tool_pose(self) -> Pose:
         """The point between the finger tips; z points out of the hand, y along the fingers' way."""
         self._refresh_frames()
         quaternion = np.empty(4)
-        mujoco.mju_mat2Quat(quaternion, self.data.site_xmat[self._tool])
-        return Pose(self.data.site_xpos[self._tool].copy(), quaternion)
+        mujoco.mju_mat2Quat(quaternion, self.data.site_xmat[self._at.tool])
+        return Pose(self.data.site_xpos[self._at.tool].copy(), quaternion)
 
     @property
     def object_pose(self) -> Pose:
         """The cube's centre."""
-        pose = self.data.qpos[self._cube]
+        pose = self.data.qpos[self._at.cube]
         return Pose(pose[:3].copy(), pose[3:].copy())
 
     @property
     def is_held(self) -> bool:
         """Whether both fingers touch the cube at this moment."""
         contacts = self.data.contact.geom
-        touching = contacts[(contacts == self._cube_geom).any(axis=1)]
-        return all(bool((touching == pad).any()) for pad in self._pads)
+        touching = contacts[(contacts == self._at.cube_geom).any(axis=1)]
+        return all(bool((touching == pad).any()) for pad in self._at.pads)
 
     @property
     def success(self) -> bool:
@@ -171,13 +181,15 @@ class World:
     def render(self, camera: str, width: int, height: int) -> UInt8Array:
         """What a camera of `scene.CAMERAS` sees: RGB, shape (height, width, 3).
 
+        Each size keeps a renderer of its own until `close`.
+
         Raises:
             RendererMissing: nothing on this machine can draw without a screen.
         """
-        if self._renderer is None:
-            self._renderer = Renderer(self.model)
+        if (width, height) not in self._renderers:
+            self._renderers[width, height] = Renderer(self.model, width, height)
         self._refresh_frames()
-        return self._renderer.render(self.data, camera, width, height)
+        return self._renderers[width, height].render(self.data, camera)
 
     def snapshot(self) -> Snapshot:
         physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))
@@ -203,54 +215,34 @@ class World:
         self._success = snapshot.success
         self._apply(snapshot.gripper)
         mujoco.mj_forward(self.model, self.data)
+        # The forward pass leaves its own start values for the solver.
+        mujoco.mj_setState(self.model, self.data, snapshot.physics, _STATE)
         self._frames_are_old = False
 
     def close(self) -> None:
-        """Give the renderer's memory back; the world stays usable."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
-
-    def _bind(self) -> None:
-        """Look up where the model keeps what the robot file names."""
-        model, robot = self.model, self._robot
-        joints = [model.joint(name) for name in robot.joint_names]
-        first, count = int(joints[0].qposadr[0]), len(joints)
-        if [int(joint.qposadr[0]) for joint in joints] != list(range(first, first + count)):
-            raise InvalidValue(f"{robot.model_path}: arm joints do not stand in a row")
-        self._arm = slice(first, first + count)
-        fingers = [int(model.joint(name).qposadr[0]) for name in robot.finger_joint_names]
-        self._fingers = slice(fingers[0], fingers[1] + 1)
-        cube = int(model.joint(CUBE).qposadr[0])
-        self._cube = slice(cube, cube + 7)
-        self._tool = model.site(robot.tool_site).id
-        self._hand = model.actuator(GRIPPER_ACTUATOR).id
-        self._cube_geom = model.geom(CUBE_GEOM).id
-        self._pads = tuple(model.geom(pad).id for pad in PADS)
-        self._rest_height_m = self._scene.cube_edge_m / 2
-        servos = [model.actuator(name) for name in robot.joint_names]
-        damping_over_stiffness_s = np.array([-servo.biasprm[2] / servo.gainprm[0] for servo in servos])
-        self._lead_s = damping_over_stiffness_s / robot.set_point_period_s
+        """Give the renderers' memory back; the world stays usable."""
+        while self._renderers:
+            self._renderers.popitem()[1].close()
 
     def _whole_substeps(self, period_s: float) -> int:
-        substeps = round(period_s / self.model.opt.timestep)
-        if abs(substeps * self.model.opt.timestep - period_s) > 1e-9:
-            raise InvalidValue(
-                f"set_point_period_s {period_s} is no multiple of {self.model.opt.timestep} s"
-            )
+        step_s = float(self.model.opt.timestep)
+        substeps = round(period_s / step_s)
+        if substeps < 1 or abs(substeps * step_s - period_s) > 1e-9:
+            raise InvalidValue(f"set_point_period_s {period_s} is no multiple of {step_s} s")
         return substeps
 
     def _apply(self, gripper: GripperState) -> None:
-        self.data.ctrl[self._hand] = gripper.reference_m
-        self.model.actuator_forcerange[self._hand] = (-gripper.goal.force_n, gripper.goal.force_n)
+        self.data.ctrl[self._at.gripper] = gripper.reference_m
+        force = gripper.goal.force_n
+        self.model.actuator_forcerange[self._at.gripper] = (-force, force)
 
     def _check_success(self) -> None:
-        lifted = self.data.qpos[self._cube][2] - self._rest_height_m >= self._scene.lift_m
+        lifted = self.data.qpos[self._at.cube][2] - self._rest_height_m >= self._scene.lift_m
         self._held_steps = self._held_steps + 1 if lifted and self.is_held else 0
         self._success = self._success or self._held_steps >= self._scene.success_steps
 
     def _refresh_frames(self) -> None:
-        """Frames of bodies, sites and cameras at the present positions; a step leaves them behind."""
+        """Bring frames of sites and cameras up to the positions; a step leaves them behind."""
         if self._frames_are_old:
             mujoco.mj_kinematics(self.model, self.data)
             mujoco.mj_camlight(self.model, self.data)

@@ -1,0 +1,1 @@
+"""Episodes on disk, the label ledger, and what may be trained on."""

@@ -1,0 +1,249 @@
+"""Which episode runs, when it ends, and what was said of it: a state machine without ROS or clock.
+
+    IDLE -> RESETTING -> READY -> RUNNING -> AWAITING_LABEL -> DONE -> RESETTING (next) or IDLE
+
+Events come in by methods, in any order and more than once; what does not fit the present state is
+ignored or refused with a reason. After every event the caller looks at `status` (to publish it) and
+at `reset_wanted` (to carry it out).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from dsrl_core.errors import DsrlError, InvalidValue
+from dsrl_core.seeding import reset_seed
+from dsrl_core.status import INVALID, EpisodeStatus, LearnerStatus, Phase, RecordedEpisode
+from dsrl_core.types import ChunkRequest, Label, Mode
+
+REPEATS_MAX: Final = 3
+"""Invalid episodes in a row after which a run is given up."""
+
+_STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
+
+
+class Ledger(Protocol):
+    """What the manager needs of `dsrl_core.data.ledger.LabelLedger`."""
+
+    @property
+    def entries(self) -> tuple[Label, ...]: ...
+
+    def append(self, label: Label) -> Label: ...
+
+
+@dataclass(frozen=True)
+class ResetWanted:
+    """The world is to be put into the start state of this seed, for this episode."""
+
+    episode: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class _Run:
+    mode: Mode
+    count: int
+    seed: int
+    first_index: int
+    done: int = 0
+    invalid_in_a_row: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        return 0 < self.count <= self.done
+
+
+class EpisodeManager:
+    """One arm, one episode at a time.
+
+    `wait_for_learner`: a steered episode starts only when every label so far has been learned from,
+    so that what is learned does not depend on the machine's speed (lock-step simulation).
+    """
+
+    def __init__(
+        self, ledger: Ledger, time_limit_ns: int, next_episode: int, wait_for_learner: bool
+    ) -> None:
+        self._ledger, self._time_limit_ns = ledger, time_limit_ns
+        self._wait_for_learner = wait_for_learner
+        self._next_episode = next_episode
+        self._run: _Run | None = None
+        self._recorded: set[int] = set()
+        self._invalid: set[int] = set()
+        self._learner = LearnerStatus()
+        self.status = EpisodeStatus(episode=max(0, next_episode - 1))
+        self.reset_wanted: ResetWanted | None = None
+
+    # What people and programs ask for.
+
+    def run(self, mode: Mode, count: int, seed: int, first_index: int) -> int:
+        """Run `count` episodes (0: until stopped); the number of the first.
+
+        Raises:
+            DsrlError: another run is not over.
+        """
+        if self._run is not None or self.status.phase not in (Phase.IDLE, Phase.DONE):
+            raise DsrlError(
+                f"episode {self.status.episode} is {self.status.phase.name} in a run of "
+                f"{self.status.run_total or 'unlimited'} episodes; expected IDLE: stop it first"
+            )
+        self._run = _Run(mode, count, seed, first_index)
+        self._begin()
+        return self.status.episode
+
+    def stop(self, reason: str = "stopped") -> None:
+        """End the run; a running episode becomes invalid, one that awaits its label still does."""
+        self._run = None
+        phase = self.status.phase
+        if phase in (Phase.RESETTING, Phase.READY):
+            self._idle(reason)
+        elif phase is Phase.RUNNING:
+            self.lost(reason)
+        else:
+            self._change(run_total=self.status.run_done, message=reason)
+
+    def label(self, label: Label) -> Label:
+        """Write a label to the ledger; the entry as written.
+
+        Raises:
+            DsrlError: there is no such episode, it has not run, or the ledger refuses.
+        """
+        self._check_labelled(label.episode)
+        written = self._ledger.append(label)
+        if label.episode == self.status.episode:
+            self._follow(written)
+        return written
+
+    def note(self, message: str) -> None:
+        """Tell people something that changes nothing."""
+        self._change(message=message)
+
+    # What the rest of the graph reports.
+
+    def world_ready(self, episode: int, started_ns: int) -> None:
+        """The world stands at the start of `episode`; its first tick is at `started_ns`."""
+        if self.status.phase is Phase.RESETTING and episode == self.status.episode:
+            self._change(phase=Phase.READY, started_ns=started_ns, message="")
+            self._start_if_ready()
+
+    def reset_failed(self, episode: int, reason: str) -> None:
+        """The world cannot be reset: the run ends here."""
+        if self.status.phase is Phase.RESETTING and episode == self.status.episode:
+            self._run = None
+            self._idle(f"the world could not be reset: {reason}")
+
+    def learner_progress(self, learner: LearnerStatus) -> None:
+        self._learner = learner
+        self._start_if_ready()
+
+    def requested(self, request: ChunkRequest) -> None:
+        """Hear a chunk request: a final one says that the episode is over."""
+        if not request.final or not self._runs(request.episode):
+            return
+        if request.reason == INVALID:
+            self.lost("the chunk player gave the episode up")
+        else:
+            self._change(phase=Phase.AWAITING_LABEL, end_reason=request.reason)
+
+    def lost(self, reason: str) -> None:
+        """Something that the running episode needs is gone: it is invalid."""
+        if self.status.phase is Phase.RUNNING:
+            self._invalid.add(self.status.episode)
+            self._change(
+                phase=Phase.DONE, outcome=INVALID, end_reason=INVALID, message=f"invalid: {reason}"
+            )
+
+    def recorded(self, recorded: RecordedEpisode) -> None:
+        """The episode is on disk; the next may begin once it is labelled too."""
+        self._recorded.add(recorded.episode)
+        if recorded.end_reason == INVALID:
+            self._invalid.add(recorded.episode)
+            if recorded.episode == self.status.episode and self.status.phase.is_over:
+                self._change(phase=Phase.DONE, outcome=INVALID, end_reason=INVALID)
+        self._proceed()
+
+    # Inside.
+
+    def _begin(self) -> None:
+        run = self._run
+        assert run is not None
+        seed = reset_seed(run.seed, run.mode, run.first_index + run.done)
+        number, self._next_episode = self._next_episode, self._next_episode + 1
+        self.status = EpisodeStatus(
+            number, Phase.RESETTING, run.mode, seed, run_done=run.done, run_total=run.count
+        )
+        self.reset_wanted = ResetWanted(number, seed)
+
+    def _start_if_ready(self) -> None:
+        if self.status.phase is not Phase.READY:
+            return
+        minimum = 0
+        if self._wait_for_learner and self.status.mode in _STEERED:
+            learner, entries = self._learner, len(self._ledger.entries)
+            if learner.ledger_entries < entries or learner.updates_pending:
+                return
+            minimum = learner.weights_version
+        self._change(
+            phase=Phase.RUNNING,
+            minimum_weights_version=minimum,
+            deadline_ns=self.status.started_ns + self._time_limit_ns,
+        )
+
+    def _check_labelled(self, episode: int) -> None:
+        status = self.status
+        if not 0 <= episode < self._next_episode:
+            raise InvalidValue(
+                f"there is no episode {episode}; the last one is {self._next_episode - 1}"
+            )
+        if episode == status.episode and status.phase in (Phase.RESETTING, Phase.READY):
+            raise InvalidValue(
+                f"episode {episode} is {status.phase.name}; expected RUNNING or over"
+            )
+        if episode in self._invalid:
+            raise InvalidValue(
+                f"episode {episode} is invalid: neither success nor failure, and never trained on"
+            )
+
+    def _follow(self, label: Label) -> None:
+        if label.outcome == "undo":
+            if self.status.phase is Phase.DONE:
+                self._change(phase=Phase.AWAITING_LABEL, outcome="", message="label taken back")
+            return
+        if self.status.phase is Phase.RUNNING:
+            self._change(end_reason="ended")
+        if self.status.phase is not Phase.IDLE:
+            self._change(phase=Phase.DONE, outcome=str(label.outcome), message="")
+            self._proceed()
+
+    def _proceed(self) -> None:
+        """On to the next episode once this one is labelled (or invalid) and on disk."""
+        run, status = self._run, self.status
+        if status.phase is not Phase.DONE or status.episode not in self._recorded:
+            return
+        if run is None:
+            self._idle(status.message)
+            return
+        if status.outcome == INVALID:
+            run = replace(run, invalid_in_a_row=run.invalid_in_a_row + 1)
+        else:
+            run = replace(run, done=run.done + 1, invalid_in_a_row=0)
+        self._run = run
+        self._change(run_done=run.done)
+        if run.invalid_in_a_row >= REPEATS_MAX:
+            self._run = None
+            self._idle(f"given up after {REPEATS_MAX} invalid episodes; last {status.message}")
+        elif run.is_complete:
+            self._run = None
+            self._idle(status.message)
+        else:
+            self._begin()
+
+    def _idle(self, message: str) -> None:
+        self.reset_wanted = None
+        self._change(phase=Phase.IDLE, message=message)
+
+    def _runs(self, episode: int) -> bool:
+        return self.status.phase is Phase.RUNNING and self.status.episode == episode
+
+    def _change(self, **values: object) -> None:
+        self.status = replace(self.status, **values)  # type: ignore[arg-type]

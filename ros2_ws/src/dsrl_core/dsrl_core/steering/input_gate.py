@@ -1,0 +1,53 @@
+"""Are the inputs of a decision there and fresh enough? Never a zero-fill, never a stale value."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dsrl_core.errors import UnknownName
+from dsrl_core.steering.observation import RobotInputs
+
+INPUTS: Final = ("tool_pose", "gripper_width_m", "object_pose")
+
+
+class InputGate:
+    """Keeps the newest value of each input and tells when a decision may be made of them.
+
+    `exact`: an input must be as new as the request (lock-step simulation: the world stands still
+    until the decision has come). Otherwise it must be younger than `age_max_ns` at the request.
+    """
+
+    def __init__(self, age_max_ns: int, exact: bool) -> None:
+        self._oldest_accepted_ns = 0 if exact else age_max_ns
+        self._age_max_ns = age_max_ns
+        self._values: dict[str, object] = {}
+        self._stamps: dict[str, int] = {}
+
+    def put(self, name: str, stamp_ns: int, value: object) -> None:
+        """Take a new value; one that is older than the present one is dropped."""
+        if name not in INPUTS:
+            raise UnknownName("input", name, INPUTS)
+        if stamp_ns >= self._stamps.get(name, stamp_ns):
+            self._stamps[name], self._values[name] = stamp_ns, value
+
+    def take(self, request_stamp_ns: int, lenient: bool = False) -> tuple[int, RobotInputs] | None:
+        """Stamp of the oldest input and all of them, or None while one is missing or too old.
+
+        `lenient` accepts the age limit of a real robot for the closing record of a stopped world.
+        """
+        tolerance = self._age_max_ns if lenient else self._oldest_accepted_ns
+        oldest = request_stamp_ns - tolerance
+        if len(self._stamps) < len(INPUTS) or min(self._stamps.values()) < oldest:
+            return None
+        return min(self._stamps.values()), RobotInputs(**self._values)  # type: ignore[arg-type]
+
+    def missing(self, request_stamp_ns: int) -> str:
+        """What is waited for, for people."""
+        limit = request_stamp_ns - self._oldest_accepted_ns
+        parts = []
+        for name in INPUTS:
+            if name not in self._stamps:
+                parts.append(f"{name} (never heard)")
+            elif self._stamps[name] < limit:
+                parts.append(f"{name} ({(request_stamp_ns - self._stamps[name]) / 1e9:.3f} s old)")
+        return ", ".join(parts)

@@ -1,0 +1,86 @@
+"""Chunk requests, decisions and what became of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dsrl_core.types import ChunkRequest, Decision, DecisionStep, Float32Array, Observation
+from dsrl_interfaces import msg
+from dsrl_ros.conversions.basics import float32, floats, header, stamp_of
+
+
+def request_to_message(value: ChunkRequest) -> msg.ChunkRequest:
+    return msg.ChunkRequest(
+        header=header(value.stamp_ns),
+        episode=value.episode,
+        sequence=value.sequence,
+        previous_steps_executed=value.previous_steps_executed,
+        final=value.final,
+        reason=value.reason,
+    )
+
+
+def request_from_message(message: msg.ChunkRequest) -> ChunkRequest:
+    return ChunkRequest(
+        stamp_of(message),
+        message.episode,
+        message.sequence,
+        message.previous_steps_executed,
+        message.reason,
+        message.final,
+    )
+
+
+def decision_to_message(value: Decision) -> msg.ActionChunk:
+    return msg.ActionChunk(
+        header=header(value.observation.stamp_ns),
+        episode=value.episode,
+        sequence=value.sequence,
+        observation=floats(value.observation.values),
+        noise_requested=floats(value.noise_requested),
+        noise=floats(value.noise),
+        noise_shape=np.array(value.noise.shape, dtype=np.uint32),
+        chunk=floats(value.chunk),
+        chunk_shape=np.array(value.chunk.shape, dtype=np.uint32),
+        source=value.source,
+        weights_version=value.weights_version,
+        seed=value.seed,
+        value=value.value,
+        latency_s=value.latency_s,
+        final=value.is_final,
+    )
+
+
+def decision_from_message(message: msg.ActionChunk) -> Decision:
+    noise = float32(message.noise, message.noise_shape)
+    requested = float32(message.noise_requested)
+    return Decision(
+        message.episode,
+        message.sequence,
+        Observation(stamp_of(message), float32(message.observation)),
+        requested.reshape(_latent_shape(requested.size, noise)),
+        noise,
+        float32(message.chunk, message.chunk_shape),
+        message.source,
+        message.weights_version,
+        message.seed,
+        message.value,
+        message.latency_s,
+    )
+
+
+def _latent_shape(size: int, noise: Float32Array) -> tuple[int, ...]:
+    """The latent's shape is not sent: rows of the noise's width, as many as there are."""
+    return (0, 0) if size == 0 else (size // noise.shape[1], noise.shape[1])
+
+
+def step_to_message(value: DecisionStep) -> msg.DecisionStep:
+    return msg.DecisionStep(
+        decision=decision_to_message(value.decision),
+        steps_executed=value.steps_executed,
+        final=value.decision.is_final,
+    )
+
+
+def step_from_message(message: msg.DecisionStep) -> DecisionStep:
+    return DecisionStep(decision_from_message(message.decision), message.steps_executed)

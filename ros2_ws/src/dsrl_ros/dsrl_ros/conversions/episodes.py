@@ -1,0 +1,96 @@
+"""Episodes and the labels that people give them."""
+
+from __future__ import annotations
+
+from dsrl_core.status import EpisodeStatus, Phase, RecordedEpisode
+from dsrl_core.types import Label, Mode, Outcome
+from dsrl_interfaces import msg
+from dsrl_ros.conversions.basics import header, stamp_of, time_from_message, time_to_message
+
+
+def label_to_message(value: Label) -> msg.EpisodeLabel:
+    return msg.EpisodeLabel(
+        stamp=time_to_message(value.stamp_ns),
+        episode=value.episode,
+        entry=value.entry,
+        reward=value.reward,
+        outcome=str(value.outcome),
+        author=value.author,
+        note=value.note,
+        supersedes=value.supersedes,
+    )
+
+
+def label_from_message(message: msg.EpisodeLabel) -> Label:
+    return Label(
+        message.episode,
+        Outcome(message.outcome),
+        message.reward,
+        message.author,
+        time_from_message(message.stamp),
+        message.entry,
+        message.supersedes,
+        message.note,
+    )
+
+
+def status_to_message(value: EpisodeStatus) -> msg.EpisodeStatus:
+    return msg.EpisodeStatus(
+        header=header(value.stamp_ns),
+        episode=value.episode,
+        phase=int(value.phase),
+        mode=str(value.mode),
+        seed=value.seed,
+        minimum_weights_version=value.minimum_weights_version,
+        started=time_to_message(value.started_ns),
+        deadline=time_to_message(value.deadline_ns),
+        outcome=value.outcome,
+        end_reason=value.end_reason,
+        run_done=value.run_done,
+        run_total=value.run_total,
+        message=value.message,
+    )
+
+
+def status_from_message(message: msg.EpisodeStatus) -> EpisodeStatus:
+    return EpisodeStatus(
+        message.episode,
+        Phase(message.phase),
+        Mode(message.mode),
+        message.seed,
+        message.minimum_weights_version,
+        time_from_message(message.started),
+        time_from_message(message.deadline),
+        message.outcome,
+        message.end_reason,
+        message.run_done,
+        message.run_total,
+        message.message,
+        stamp_of(message),
+    )
+
+
+def recorded_to_message(value: RecordedEpisode) -> msg.EpisodeRecorded:
+    return msg.EpisodeRecorded(
+        header=header(value.stamp_ns),
+        episode=value.episode,
+        path=value.path,
+        decisions=value.decisions,
+        steps_executed=value.steps_executed,
+        weights_version=value.weights_version,
+        end_reason=value.end_reason,
+        mode=str(value.mode),
+    )
+
+
+def recorded_from_message(message: msg.EpisodeRecorded) -> RecordedEpisode:
+    return RecordedEpisode(
+        message.episode,
+        message.path,
+        message.decisions,
+        message.steps_executed,
+        message.weights_version,
+        message.end_reason,
+        Mode(message.mode),
+        stamp_of(message),
+    )

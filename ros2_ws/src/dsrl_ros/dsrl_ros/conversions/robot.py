@@ -1,0 +1,122 @@
+"""What the robot reports and what it is told: joints, poses, images."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import Image, JointState
+
+from dsrl_core.types import NANOSECONDS_PER_SECOND, Float64Array, Pose
+from dsrl_ros.conversions.basics import doubles, float64, header, stamp_of
+
+
+@dataclass(frozen=True)
+class StampedPose:
+    """A pose and the time at which it was measured."""
+
+    stamp_ns: int
+    pose: Pose
+    frame: str = ""
+
+
+@dataclass(frozen=True)
+class JointSample:
+    """Joints as measured or commanded: names, and (joints,) positions, velocities and efforts."""
+
+    stamp_ns: int
+    names: tuple[str, ...]
+    positions: Float64Array
+    velocities: Float64Array
+    efforts: Float64Array
+
+
+def joints_to_message(value: JointSample) -> JointState:
+    return JointState(
+        header=header(value.stamp_ns),
+        name=list(value.names),
+        position=doubles(value.positions),
+        velocity=doubles(value.velocities),
+        effort=doubles(value.efforts),
+    )
+
+
+def joints_from_message(message: JointState) -> JointSample:
+    return JointSample(
+        stamp_of(message),
+        tuple(message.name),
+        float64(message.position),
+        float64(message.velocity),
+        float64(message.effort),
+    )
+
+
+def set_stamp(message: Any, stamp_ns: int) -> None:
+    """Stamp a message that is kept and sent again and again."""
+    stamp = message.header.stamp
+    stamp.sec, stamp.nanosec = divmod(stamp_ns, NANOSECONDS_PER_SECOND)
+
+
+def positions_of(message: JointState) -> Float64Array:
+    """Joint positions (joints,) [rad] only: for a message that ticks fifty times a second."""
+    return np.frombuffer(message.position, dtype=np.float64)
+
+
+def set_positions(message: JointState, stamp_ns: int, positions: Float64Array) -> None:
+    """Write stamp and positions into a message that is kept."""
+    set_stamp(message, stamp_ns)
+    message.position = doubles(positions)
+
+
+def set_state(
+    message: JointState,
+    stamp_ns: int,
+    positions: Float64Array,
+    velocities: Float64Array,
+    efforts: Float64Array,
+) -> None:
+    """Write a whole measured state into a message that is kept."""
+    set_positions(message, stamp_ns, positions)
+    message.velocity = doubles(velocities)
+    message.effort = doubles(efforts)
+
+
+def gripper_width_of(message: JointState) -> float:
+    """Distance of the fingers [m]: each finger joint is half of it."""
+    return 2.0 * float(message.position[0])
+
+
+def finger_positions(width_m: float) -> Float64Array:
+    """Both finger joints' positions [m] for a width."""
+    return np.array([width_m / 2, width_m / 2])
+
+
+def pose_to_message(value: StampedPose) -> PoseStamped:
+    message = PoseStamped(header=header(value.stamp_ns, value.frame))
+    position, orientation = message.pose.position, message.pose.orientation
+    position.x, position.y, position.z = value.pose.position.tolist()
+    w, x, y, z = value.pose.quaternion_wxyz.tolist()
+    orientation.w, orientation.x, orientation.y, orientation.z = w, x, y, z
+    return message
+
+
+def pose_from_message(message: PoseStamped) -> StampedPose:
+    position, orientation = message.pose.position, message.pose.orientation
+    pose = Pose(
+        np.array([position.x, position.y, position.z]),
+        np.array([orientation.w, orientation.x, orientation.y, orientation.z]),
+    )
+    return StampedPose(stamp_of(message), pose, message.header.frame_id)
+
+
+def image_to_message(stamp_ns: int, frame: str, image: np.ndarray) -> Image:
+    """An image (height, width, 3) uint8, RGB; one way: no node of ours reads one."""
+    height, width, channels = image.shape
+    data = array("B")
+    data.frombytes(memoryview(np.ascontiguousarray(image)).cast("B"))
+    message = Image(header=header(stamp_ns, frame), height=height, width=width, encoding="rgb8")
+    message.step, message.data = width * channels, data
+    return message

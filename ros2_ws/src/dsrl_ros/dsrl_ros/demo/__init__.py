@@ -1,0 +1,1 @@
+"""The demonstration: measure, learn, measure again, report."""

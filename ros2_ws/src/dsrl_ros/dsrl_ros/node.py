@@ -1,0 +1,84 @@
+"""How every node starts, spins and ends; the nodes themselves hold only what is theirs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import Executor, ExternalShutdownException
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.timer import Timer
+
+from dsrl_core.errors import DsrlError
+from dsrl_ros.parameters import declare
+
+READY_VARIABLE = "DSRL_READY_FD"
+"""Environment variable with the number of a pipe into which a node writes once it is ready."""
+REFUSED = 2
+"""Exit status of a node that was given something that a user must mend: not to be started again."""
+
+_Parameters = TypeVar("_Parameters")
+
+
+class DsrlNode(Node, Generic[_Parameters]):
+    """A node whose parameters are a frozen dataclass."""
+
+    def __init__(self, name: str, parameters: type[_Parameters]) -> None:
+        super().__init__(name, automatically_declare_parameters_from_overrides=True)
+        self.parameters: _Parameters = declare(self, parameters)
+        self._wall_clock = Clock(clock_type=ClockType.STEADY_TIME)
+
+    def now_ns(self) -> int:
+        """ROS time [ns]: simulated time in a simulation."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def wall_timer(self, period_s: float, callback: Callable[[], None]) -> Timer:
+        """A timer on the wall's clock: it goes on while simulated time stands still."""
+        return self.create_timer(period_s, callback, clock=self._wall_clock)
+
+    def turn(self, executor: Executor) -> None:
+        """Wait for something to do and do it; a second at most, so that a stop is seen."""
+        executor.spin_once(timeout_sec=1.0)
+
+    def close(self) -> None:
+        """Let go of what is not ROS's; called once, after the last callback."""
+
+
+def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> None:
+    """Make a node, serve it until SIGINT or SIGTERM, and end without a traceback.
+
+    A node that refuses what it was given says why on standard error and ends with `REFUSED`.
+    """
+    rclpy.init(args=args)
+    node = None
+    try:
+        node = make()
+        executor = EventsExecutor()
+        executor.add_node(node)
+        tell_ready()
+        while rclpy.ok():
+            node.turn(executor)
+    except (DsrlError, ParameterException) as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(REFUSED)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+
+
+def tell_ready() -> None:
+    """Tell whoever started this process that it is ready."""
+    number = os.environ.pop(READY_VARIABLE, None)
+    if number is not None:
+        os.write(int(number), b"\n")
+        os.close(int(number))

@@ -1,0 +1,1 @@
+"""Nodes of the graph, one per file: convert, call the core, convert, publish."""

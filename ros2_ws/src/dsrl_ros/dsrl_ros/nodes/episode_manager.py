@@ -1,0 +1,196 @@
+"""Runs episodes one after the other and keeps the label ledger."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from rclpy.task import Future
+from std_srvs.srv import Trigger
+
+from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.data.ledger import LabelLedger
+from dsrl_core.episode_manager import EpisodeManager, ResetWanted
+from dsrl_core.errors import DsrlError
+from dsrl_core.status import EpisodeStatus
+from dsrl_core.types import Mode
+from dsrl_interfaces import msg
+from dsrl_interfaces.srv import ResetWorld, RunEpisodes
+from dsrl_ros import topics
+from dsrl_ros.conversions.basics import time_from_message
+from dsrl_ros.conversions.decisions import request_from_message
+from dsrl_ros.conversions.episodes import (
+    label_from_message,
+    label_to_message,
+    recorded_from_message,
+    status_to_message,
+)
+from dsrl_ros.conversions.learning import learner_from_message
+from dsrl_ros.node import DsrlNode, spin
+from dsrl_ros.parameters import EpisodeManagerParameters
+from dsrl_ros.paths import catalog
+
+_RESET_TIMEOUT_S = 20.0
+_PRESS_START = "put the cell into its start, then call episode_manager/start"
+
+
+class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
+    """Adapter of `dsrl_core.episode_manager`."""
+
+    def __init__(self) -> None:
+        super().__init__("episode_manager", EpisodeManagerParameters)
+        task = catalog().task(self.parameters.task)
+        out = Path(self.parameters.out)
+        self._ledger = LabelLedger(out / "ledger.jsonl")
+        if self._ledger.torn:
+            self.get_logger().warning(self._ledger.torn)
+        labelled = max((label.episode for label in self._ledger.entries), default=-1)
+        self._manager = EpisodeManager(
+            self._ledger,
+            task.time_limit_ns,
+            max(labelled + 1, EpisodeStore(out / "episodes").next_number()),
+            wait_for_learner=self.parameters.lock_step,
+        )
+        self._published: EpisodeStatus | None = None
+        self._reset: tuple[ResetWanted, float, Future | None] | None = None
+        self._status = topics.EPISODE.publisher(self)
+        self._entries = topics.LABEL_LEDGER.publisher(self)
+        for label in self._ledger.entries:
+            self._entries.publish(label_to_message(label))
+        self._world = self.create_client(ResetWorld, topics.RESET_SERVICE)
+        self.create_service(RunEpisodes, topics.RUN_SERVICE, self._on_run)
+        self.create_service(Trigger, topics.STOP_SERVICE, self._on_stop)
+        self.create_service(Trigger, topics.START_SERVICE, self._on_start)
+        topics.LABEL.subscribe(self, self._on_label)
+        topics.LEARNER_STATUS.subscribe(self, self._on_learner)
+        topics.EPISODE_RECORDED.subscribe(self, self._on_recorded)
+        topics.CHUNK_REQUEST.subscribe(
+            self, self._on_request, on_lost=lambda: self._on_lost("chunk_player")
+        )
+        topics.SIM_SUCCESS.subscribe(
+            self, lambda _: None, on_lost=lambda: self._on_lost("franka_sim")
+        )
+        self.wall_timer(0.1, self._carry_out_reset)
+        self._after_event()
+
+    # Services.
+
+    def _on_run(
+        self, request: RunEpisodes.Request, response: RunEpisodes.Response
+    ) -> RunEpisodes.Response:
+        try:
+            if request.mode not in tuple(Mode):
+                raise DsrlError(f"unknown mode '{request.mode}'; available: {', '.join(Mode)}")
+            response.first_episode = self._manager.run(
+                Mode(request.mode), request.count, request.seed, request.first_index
+            )
+            response.accepted = True
+        except DsrlError as error:
+            response.message = str(error)
+        self._after_event()
+        return response
+
+    def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        self._manager.stop()
+        self._after_event()
+        response.success = True
+        return response
+
+    def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """The person who reset a real cell says that it stands at its start."""
+        if self._reset is None or self.parameters.simulated:
+            response.message = "no reset is waited for, or the simulator does it"
+            return response
+        wanted, _, _ = self._reset
+        self._reset = None
+        self._manager.world_ready(wanted.episode, self.now_ns())
+        self._after_event()
+        response.success = True
+        return response
+
+    # Topics.
+
+    def _on_label(self, message: msg.EpisodeLabel) -> None:
+        try:
+            written = self._manager.label(label_from_message(message))
+        except (DsrlError, ValueError) as error:
+            self.get_logger().error(f"label refused: {error}")
+            self._manager.note(f"label refused: {error}")
+        else:
+            self._entries.publish(label_to_message(written))
+        self._after_event()
+
+    def _on_learner(self, message: msg.LearnerStatus) -> None:
+        self._manager.learner_progress(learner_from_message(message))
+        self._after_event()
+
+    def _on_recorded(self, message: msg.EpisodeRecorded) -> None:
+        self._manager.recorded(recorded_from_message(message))
+        self._after_event()
+
+    def _on_request(self, message: msg.ChunkRequest) -> None:
+        if message.final:
+            self._manager.requested(request_from_message(message))
+            self._after_event()
+
+    def _on_lost(self, who: str) -> None:
+        self._manager.lost(f"{who} is gone")
+        self._after_event()
+
+    # What follows from an event.
+
+    def _after_event(self) -> None:
+        """Publish what changed, and see to a reset that is wanted."""
+        if self._manager.status != self._published:
+            self._published = self._manager.status
+            stamped = replace(self._published, stamp_ns=self.now_ns())
+            self._status.publish(status_to_message(stamped))
+            if self._published.outcome == "invalid":
+                self.get_logger().error(self._published.message)
+        wanted = self._manager.reset_wanted
+        if wanted is not None:
+            self._manager.reset_wanted = None
+            self._reset = (wanted, time.monotonic() + _RESET_TIMEOUT_S, None)
+            self._carry_out_reset()
+
+    def _carry_out_reset(self) -> None:
+        """Ask the simulator once it is there; on a real robot, wait for the person."""
+        if self._reset is None:
+            return
+        wanted, until, asked = self._reset
+        if not self.parameters.simulated:
+            if self._manager.status.message != _PRESS_START:
+                self._manager.note(_PRESS_START)
+                self._after_event()
+        elif time.monotonic() > until:
+            self._reset = None
+            self._manager.reset_failed(wanted.episode, "the simulator does not answer")
+            self._after_event()
+        elif asked is None and self._world.service_is_ready():
+            asked = self._world.call_async(ResetWorld.Request(seed=wanted.seed))
+            self._reset = (wanted, until, asked)
+            asked.add_done_callback(lambda future: self._on_world(wanted, future))
+
+    def _on_world(self, wanted: ResetWanted, future: Future) -> None:
+        if self._reset is None or self._reset[2] is not future:
+            return
+        self._reset = None
+        answer = future.result()
+        if answer.success:
+            self._manager.world_ready(wanted.episode, time_from_message(answer.stamp))
+        else:
+            self._manager.reset_failed(wanted.episode, answer.message)
+        self._after_event()
+
+    def close(self) -> None:
+        self._ledger.close()
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of the executable."""
+    spin(EpisodeManagerNode, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""Decides: a chunk request and fresh inputs in, the chosen noise and its action chunk out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import torch
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import JointState
+
+from dsrl_core.errors import DsrlError
+from dsrl_core.policies.wire import PolicyUnavailable, RemotePolicy
+from dsrl_core.status import INVALID, EpisodeStatus, PolicyInfo
+from dsrl_core.steering.decision_loop import DecisionLoop
+from dsrl_core.steering.input_gate import InputGate
+from dsrl_core.steering.observation import ObservationBuilder
+from dsrl_core.types import ChunkRequest, Decision, final_decision, to_nanoseconds
+from dsrl_interfaces import msg
+from dsrl_ros import topics
+from dsrl_ros.conversions.basics import stamp_of
+from dsrl_ros.conversions.decisions import decision_to_message, request_from_message
+from dsrl_ros.conversions.episodes import status_from_message
+from dsrl_ros.conversions.learning import policy_from_message, weights_from_message
+from dsrl_ros.conversions.robot import gripper_width_of, pose_from_message
+from dsrl_ros.node import DsrlNode, spin
+from dsrl_ros.parameters import NoiseActorParameters
+from dsrl_ros.paths import catalog
+
+
+class NoiseActor(DsrlNode[NoiseActorParameters]):
+    """Adapter of `dsrl_core.steering.decision_loop`."""
+
+    def __init__(self) -> None:
+        super().__init__("noise_actor", NoiseActorParameters)
+        torch.set_num_threads(1)
+        known = catalog()
+        self._task = known.task(self.parameters.task)
+        self._policy = known.policy(self.parameters.policy or self._task.policy)
+        self._observations = ObservationBuilder(self._policy)
+        self._gate = InputGate(
+            to_nanoseconds(self._task.input_age_max_s), exact=self.parameters.lock_step
+        )
+        self._status = EpisodeStatus()
+        self._served: PolicyInfo | None = None
+        self._loop: DecisionLoop | None = None
+        self._remote: RemotePolicy | None = None
+        self._weights: tuple[int, bytes] | None = None
+        self._pending: ChunkRequest | None = None
+        self._pending_since_s = 0.0
+        self._answered: tuple[ChunkRequest, msg.ActionChunk] | None = None
+        self._chunk = topics.ACTION_CHUNK.publisher(self)
+        topics.EPISODE.subscribe(self, self._on_episode)
+        topics.POLICY_INFO.subscribe(self, self._on_policy)
+        topics.ACTOR_WEIGHTS.subscribe(self, self._on_weights)
+        topics.CHUNK_REQUEST.subscribe(self, self._on_request)
+        topics.CURRENT_POSE.subscribe(self, self._on_tool)
+        topics.OBJECT_POSE.subscribe(self, self._on_object)
+        topics.GRIPPER_STATES.subscribe(self, self._on_gripper)
+        self.wall_timer(self.parameters.closing_timeout_s, self._on_timer)
+
+    # What comes in.
+
+    def _on_episode(self, message: msg.EpisodeStatus) -> None:
+        self._status = status_from_message(message)
+        self._answer()
+
+    def _on_policy(self, message: msg.PolicyInfo) -> None:
+        served = policy_from_message(message)
+        expected = (self._policy.name, self._policy.noise_shape, self._policy.chunk_shape)
+        if (served.name, served.noise_shape, served.chunk_shape) != expected:
+            self.get_logger().error(
+                f"policy '{served.name}' with shapes {served.noise_shape}, {served.chunk_shape} "
+                f"is served; expected '{expected[0]}' with {expected[1]}, {expected[2]}"
+            )
+            return
+        if self._served is None or self._served.endpoint != served.endpoint:
+            self._connect(served.endpoint)
+        self._served = served
+        self._answer()
+
+    def _connect(self, endpoint: str) -> None:
+        if self._remote is not None:
+            self._remote.close()
+        self._remote = RemotePolicy(endpoint, self._policy, self.parameters.policy_timeout_s)
+        self._loop = DecisionLoop(self._task, self._remote, self.parameters.seed)
+        if self._weights is not None:
+            self._loop.set_weights(*self._weights)
+
+    def _on_weights(self, message: msg.ActorWeights) -> None:
+        weights = weights_from_message(message)
+        self._weights = (weights.version, weights.data)
+        if self._loop is not None:
+            try:
+                self._loop.set_weights(*self._weights)
+            except DsrlError as error:
+                self.get_logger().error(f"weights version {weights.version} refused: {error}")
+        self._answer()
+
+    def _on_request(self, message: msg.ChunkRequest) -> None:
+        request = request_from_message(message)
+        if self._answered is not None and self._answered[0] == request:
+            self._chunk.publish(self._answered[1])
+            return
+        self._pending = request
+        self._pending_since_s = time.monotonic()
+        self._answer()
+
+    def _on_tool(self, message: PoseStamped) -> None:
+        self._take("tool_pose", message, pose_from_message(message).pose)
+
+    def _on_object(self, message: PoseStamped) -> None:
+        self._take("object_pose", message, pose_from_message(message).pose)
+
+    def _on_gripper(self, message: JointState) -> None:
+        self._take("gripper_width_m", message, gripper_width_of(message))
+
+    def _take(self, name: str, message: PoseStamped | JointState, value: object) -> None:
+        self._gate.put(name, stamp_of(message), value)
+        if self._pending is not None:
+            self._answer()
+
+    def _on_timer(self) -> None:
+        if self._pending is None:
+            return
+        if missing := self._gate.missing(self._pending.stamp_ns):
+            self.get_logger().warning(f"waiting for {missing}", throttle_duration_sec=5.0)
+        self._answer()
+
+    # What goes out.
+
+    def _answer(self) -> None:
+        """Answer the pending request if everything that it needs is there."""
+        request, status = self._pending, self._status
+        if request is None or request.episode != status.episode:
+            return
+        if request.final and request.reason == INVALID:
+            self._pending = None
+            return
+        began_s = time.monotonic()
+        waited = began_s - self._pending_since_s > self.parameters.closing_timeout_s
+        inputs = self._gate.take(request.stamp_ns, lenient=request.final and waited)
+        if inputs is None:
+            return
+        observation = self._observations.build(*inputs)
+        if request.final:
+            self._publish(request, final_decision(request.episode, request.sequence, observation))
+            return
+        loop = self._loop
+        if loop is None or loop.weights_version < status.minimum_weights_version:
+            return
+        try:
+            decision = loop.decide(
+                observation, request.episode, request.sequence, status.mode, status.seed
+            )
+        except PolicyUnavailable as error:
+            self.get_logger().error(str(error))
+            return
+        self._publish(request, decision, began_s)
+
+    def _publish(
+        self, request: ChunkRequest, decision: Decision, began_s: float | None = None
+    ) -> None:
+        if began_s is not None:
+            decision = replace(decision, latency_s=time.monotonic() - began_s)
+        message = decision_to_message(decision)
+        self._chunk.publish(message)
+        self._answered, self._pending = (request, message), None
+
+    def close(self) -> None:
+        if self._remote is not None:
+            self._remote.close()
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of the executable."""
+    spin(NoiseActor, args)
+
+
+if __name__ == "__main__":
+    main()

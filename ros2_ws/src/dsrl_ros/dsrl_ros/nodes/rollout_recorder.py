@@ -1,0 +1,135 @@
+"""Pairs every decision with what became of it and puts whole episodes on disk."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from dsrl_core.data.episode_assembly import EpisodeAssembly
+from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.errors import DsrlError
+from dsrl_core.status import INVALID, EpisodeStatus, RecordedEpisode
+from dsrl_core.types import Episode
+from dsrl_interfaces import msg
+from dsrl_ros import topics
+from dsrl_ros.conversions.decisions import (
+    decision_from_message,
+    request_from_message,
+    step_to_message,
+)
+from dsrl_ros.conversions.episodes import recorded_to_message, status_from_message
+from dsrl_ros.node import DsrlNode, spin
+from dsrl_ros.parameters import RolloutRecorderParameters
+
+
+class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
+    """Adapter of `dsrl_core.data.episode_assembly` and `episode_store`.
+
+    An episode that is over and of which something was not heard is written as invalid, so that the
+    graph goes on and nothing is lost without a word.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("rollout_recorder", RolloutRecorderParameters)
+        self._store = EpisodeStore(Path(self.parameters.out) / "episodes")
+        for path in self._store.set_aside:
+            self.get_logger().warning(f"an interrupted write was moved to {path}")
+        self._stored = set(self._store.numbers())
+        self._announced: set[int] = set()
+        self._status = EpisodeStatus()
+        self._over_since_s = 0.0
+        self._assembly = EpisodeAssembly(-1)
+        self._steps = topics.DECISION_STEP.publisher(self)
+        self._recorded = topics.EPISODE_RECORDED.publisher(self)
+        topics.EPISODE.subscribe(self, self._on_episode)
+        topics.CHUNK_REQUEST.subscribe(self, self._on_request)
+        topics.ACTION_CHUNK.subscribe(self, self._on_chunk)
+        self.wall_timer(self.parameters.closing_timeout_s / 5, self._on_timer)
+
+    def _on_episode(self, message: msg.EpisodeStatus) -> None:
+        before, self._status = self._status, status_from_message(message)
+        if before.episode != self._status.episode or not before.phase.is_over:
+            self._over_since_s = time.monotonic()
+        self._write_if_complete()
+
+    def _on_request(self, message: msg.ChunkRequest) -> None:
+        self._assembly_of(message.episode).add_request(request_from_message(message))
+        self._after_message()
+
+    def _on_chunk(self, message: msg.ActionChunk) -> None:
+        self._assembly_of(message.episode).add_decision(decision_from_message(message))
+        self._after_message()
+
+    def _assembly_of(self, episode: int) -> EpisodeAssembly:
+        if episode > self._assembly.number:
+            self._assembly = EpisodeAssembly(episode)
+        return self._assembly
+
+    def _after_message(self) -> None:
+        for step in self._assembly.new_steps():
+            self._steps.publish(step_to_message(step))
+        self._write_if_complete()
+
+    def _write_if_complete(self) -> None:
+        status = self._status
+        if not status.phase.is_over or status.episode in self._announced:
+            return
+        if status.episode in self._stored:
+            self._announce(self._store.read(status.episode))
+            return
+        assembly = self._assembly_of(status.episode)
+        if assembly.number != status.episode:
+            return
+        if status.outcome == INVALID:
+            self._write(assembly.invalid(status.mode, status.seed, status.message))
+        else:
+            episode = assembly.complete(status.mode, status.seed)
+            if episode is not None:
+                self._write(episode)
+
+    def _on_timer(self) -> None:
+        """Give up waiting for what does not come."""
+        status = self._status
+        waited = time.monotonic() - self._over_since_s
+        if (
+            status.phase.is_over
+            and status.episode not in self._stored
+            and waited > self.parameters.closing_timeout_s
+        ):
+            reason = "the recorder did not hear all of its decisions and requests"
+            self.get_logger().error(f"episode {status.episode} is invalid: {reason}")
+            assembly = self._assembly_of(status.episode)
+            self._write(assembly.invalid(status.mode, status.seed, reason))
+
+    def _write(self, episode: Episode) -> None:
+        try:
+            self._store.write(episode)
+        except DsrlError as error:
+            self.get_logger().fatal(str(error))
+            raise
+        self._stored.add(episode.number)
+        self._announce(episode)
+
+    def _announce(self, episode: Episode) -> None:
+        self._announced.add(episode.number)
+        decisions = [step for step in episode.steps if not step.decision.is_final]
+        recorded = RecordedEpisode(
+            episode.number,
+            str(Path("episodes") / self._store.path_of(episode.number).name),
+            len(decisions),
+            sum(step.steps_executed for step in decisions),
+            decisions[-1].decision.weights_version if decisions else 0,
+            episode.end_reason,
+            episode.mode,
+            self.now_ns(),
+        )
+        self._recorded.publish(recorded_to_message(recorded))
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of the executable."""
+    spin(RolloutRecorder, args)
+
+
+if __name__ == "__main__":
+    main()

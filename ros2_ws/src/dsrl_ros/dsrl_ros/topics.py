@@ -1,0 +1,124 @@
+"""Every topic and service of the graph: its name, what it carries, and its quality of service.
+
+Names are relative, so that a namespace or a remapping moves them. `franka` and `franka_gripper`
+topics have franka_ros2's names and QoS: its state topics are best effort with depth 1, and a
+reliable subscriber to them would get nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from geometry_msgs.msg import PoseStamped
+from rclpy.duration import Duration
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool, Int32
+
+from dsrl_interfaces import msg
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The part of a QoS profile that differs between our topics."""
+
+    depth: int
+    reliable: bool = True
+    latched: bool = False
+    lease_s: float = 0.0
+    """A publisher that is not heard of for so long is gone; 0: nobody watches it."""
+
+    def profile(self) -> QoSProfile:
+        values: dict[str, Any] = {}
+        if self.lease_s:
+            values["liveliness"] = LivelinessPolicy.AUTOMATIC
+            values["liveliness_lease_duration"] = Duration(seconds=self.lease_s)
+        return QoSProfile(
+            depth=self.depth,
+            reliability=(
+                ReliabilityPolicy.RELIABLE if self.reliable else ReliabilityPolicy.BEST_EFFORT
+            ),
+            durability=(
+                DurabilityPolicy.TRANSIENT_LOCAL if self.latched else DurabilityPolicy.VOLATILE
+            ),
+            **values,
+        )
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A name, a message type and a quality of service, for publisher and subscriber alike."""
+
+    name: str
+    message_type: type
+    quality: Quality
+
+    def publisher(self, node: Node) -> Publisher:
+        return node.create_publisher(self.message_type, self.name, self.quality.profile())
+
+    def subscribe(
+        self,
+        node: Node,
+        callback: Callable[[Any], None],
+        on_lost: Callable[[], None] | None = None,
+    ) -> Subscription:
+        """`on_lost` is called when a publisher is gone, be it that its process was killed."""
+        events = None
+        quality = self.quality if on_lost else replace(self.quality, lease_s=0.0)
+        if on_lost is not None:
+            lost = on_lost
+            events = SubscriptionEventCallbacks(
+                liveliness=lambda event: lost() if event.alive_count_change < 0 else None
+            )
+        return node.create_subscription(
+            self.message_type, self.name, callback, quality.profile(), event_callbacks=events
+        )
+
+
+_COMMAND: Final = Quality(depth=10)
+_LATCHED: Final = Quality(depth=1, latched=True)
+_LATCHED_DEEP: Final = Quality(depth=200, latched=True)
+_SENSOR: Final = Quality(depth=1, reliable=False)
+
+JOINT_STATES: Final = Topic("franka/joint_states", JointState, _COMMAND)
+GRIPPER_STATES: Final = Topic("franka_gripper/joint_states", JointState, _COMMAND)
+CURRENT_POSE: Final = Topic("franka_robot_state_broadcaster/current_pose", PoseStamped, _SENSOR)
+ROBOT_MODE: Final = Topic("franka_robot_state_broadcaster/robot_mode", Int32, _LATCHED)
+OBJECT_POSE: Final = Topic("object_pose", PoseStamped, _SENSOR)
+SIM_SUCCESS: Final = Topic("franka_sim/success", Bool, Quality(10, latched=True, lease_s=1.0))
+
+TARGET_JOINT: Final = Topic("target_joint", JointState, _COMMAND)
+GRIPPER_TARGET: Final = Topic("franka_gripper/target", JointState, _COMMAND)
+
+CHUNK_REQUEST: Final = Topic("chunk_request", msg.ChunkRequest, Quality(10, lease_s=1.0))
+ACTION_CHUNK: Final = Topic("action_chunk", msg.ActionChunk, _COMMAND)
+DECISION_STEP: Final = Topic("decision_step", msg.DecisionStep, Quality(depth=100))
+
+EPISODE: Final = Topic("episode", msg.EpisodeStatus, _LATCHED)
+LABEL: Final = Topic("label", msg.EpisodeLabel, _COMMAND)
+LABEL_LEDGER: Final = Topic("label_ledger", msg.EpisodeLabel, _LATCHED_DEEP)
+EPISODE_RECORDED: Final = Topic("episode_recorded", msg.EpisodeRecorded, _LATCHED_DEEP)
+
+ACTOR_WEIGHTS: Final = Topic("actor_weights", msg.ActorWeights, _LATCHED)
+LEARNER_STATUS: Final = Topic("learner/status", msg.LearnerStatus, _LATCHED)
+POLICY_INFO: Final = Topic("policy_info", msg.PolicyInfo, _LATCHED)
+
+RUN_SERVICE: Final = "episode_manager/run"
+START_SERVICE: Final = "episode_manager/start"
+STOP_SERVICE: Final = "episode_manager/stop"
+RESET_SERVICE: Final = "franka_sim/reset"
+
+
+def camera_image(camera: str) -> Topic:
+    """Images of one camera, as a camera driver names them."""
+    return Topic(f"{camera}_camera/image_raw", Image, _SENSOR)
+
+
+def camera_info(camera: str) -> Topic:
+    return Topic(f"{camera}_camera/camera_info", CameraInfo, _SENSOR)

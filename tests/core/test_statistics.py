@@ -1,0 +1,62 @@
+"""Success rates with their intervals, and latencies."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from dsrl_core.errors import InvalidValue
+from dsrl_core.evaluation.statistics import Latency, SuccessCount, wilson_interval
+from dsrl_core.types import Outcome
+
+
+def test_interval_agrees_with_wilsons_formula() -> None:
+    z = 1.959963984540054
+    p, n = 0.36, 100
+    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    assert wilson_interval(36, 100) == pytest.approx((centre - half, centre + half))
+
+
+def test_nothing_tried_says_nothing() -> None:
+    assert wilson_interval(0, 0) == (0.0, 1.0)
+    assert math.isnan(SuccessCount.of(0, 0).rate)
+
+
+@given(st.integers(0, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_interval_holds_the_rate_and_stays_within_0_and_1(counts: tuple[int, int]) -> None:
+    count = SuccessCount.of(*counts)
+    assert 0.0 <= count.wilson_low <= count.wilson_high <= 1.0
+    if count.trials:
+        assert count.wilson_low - 1e-12 <= count.rate <= count.wilson_high + 1e-12
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(-1, 3), (4, 3), (0, -1)])
+def test_impossible_counts_are_refused(successes: int, trials: int) -> None:
+    with pytest.raises(InvalidValue, match=f"{successes} successes of {trials} trials"):
+        SuccessCount.of(successes, trials)
+    with pytest.raises(ValidationError):
+        SuccessCount(successes, trials, 0.0, 1.0)
+
+
+def test_a_discarded_episode_is_no_trial() -> None:
+    outcomes = [Outcome.SUCCESS, Outcome.DISCARD, Outcome.FAILURE, Outcome.SUCCESS]
+    assert SuccessCount.of_outcomes(outcomes) == SuccessCount.of(2, 3)
+
+
+def test_latencies_are_given_in_milliseconds() -> None:
+    latency = Latency.of_seconds([0.001] * 50 + [0.003] * 50 + [0.1])
+    assert latency is not None
+    assert (latency.p50, latency.p99, latency.count) == (
+        pytest.approx(3.0),
+        pytest.approx(3.0),
+        101,
+    )
+
+
+def test_no_latencies_are_no_measurement() -> None:
+    assert Latency.of_seconds([]) is None
