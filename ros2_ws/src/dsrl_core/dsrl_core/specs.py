@@ -201,9 +201,16 @@ class RewardSpec:
     """How a person's label becomes a return."""
 
     rule: Literal["sparse_01", "step_cost"]
-    discount: Probability
+    discount: Annotated[float, Field(ge=0, lt=1)]
     """Per executed chunk of full length; shorter ones are discounted by their share."""
     timeout_is_terminal: bool
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Smallest and largest return that there can be."""
+        if self.rule == "sparse_01":
+            return (0.0, 1.0)
+        return (-1.0 / (1.0 - self.discount), 0.0)
 
 
 @dataclass(frozen=True, config=_STRICT)

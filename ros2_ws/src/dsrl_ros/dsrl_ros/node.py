@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -20,9 +22,13 @@ from dsrl_ros.parameters import declare
 
 READY_VARIABLE = "DSRL_READY_FD"
 """Environment variable with the number of a pipe into which a node writes once it is ready."""
+RUNNER_VARIABLE = "DSRL_RUNNER_PID"
+"""Environment variable with the process id of the runner: a node does not outlive it."""
 REFUSED = 2
 """Exit status of a node that was given something that a user must mend: not to be started again."""
 
+_SET_PARENT_DEATH_SIGNAL = 1
+"""PR_SET_PDEATHSIG of linux/prctl.h."""
 _Parameters = TypeVar("_Parameters")
 
 
@@ -55,6 +61,7 @@ def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> Non
 
     A node that refuses what it was given says why on standard error and ends with `REFUSED`.
     """
+    _end_with_runner()
     rclpy.init(args=args)
     node = None
     try:
@@ -74,6 +81,16 @@ def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> Non
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+def _end_with_runner() -> None:
+    """Be ended by the system when the runner is gone, be it that it was killed."""
+    runner = os.environ.pop(RUNNER_VARIABLE, None)
+    if runner is None:
+        return
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    if os.getppid() != int(runner):
+        sys.exit(0)
 
 
 def tell_ready() -> None:

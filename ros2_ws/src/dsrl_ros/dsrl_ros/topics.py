@@ -33,6 +33,9 @@ class Quality:
     latched: bool = False
     lease_s: float = 0.0
     """A publisher that is not heard of for so long is gone; 0: nobody watches it."""
+    light: bool = False
+    """Offered reliably, for whoever asks for it, and heard best effort: a message that is lost is
+    made up for by the next one, and a round trip takes a third less."""
 
     def profile(self) -> QoSProfile:
         values: dict[str, Any] = {}
@@ -70,7 +73,9 @@ class Topic:
     ) -> Subscription:
         """`on_lost` is called when a publisher is gone, be it that its process was killed."""
         events = None
-        quality = self.quality if on_lost else replace(self.quality, lease_s=0.0)
+        quality = replace(self.quality, reliable=self.quality.reliable and not self.quality.light)
+        if on_lost is None:
+            quality = replace(quality, lease_s=0.0)
         if on_lost is not None:
             lost = on_lost
             events = SubscriptionEventCallbacks(
@@ -84,17 +89,18 @@ class Topic:
 _COMMAND: Final = Quality(depth=10)
 _LATCHED: Final = Quality(depth=1, latched=True)
 _LATCHED_DEEP: Final = Quality(depth=200, latched=True)
+_TICK: Final = Quality(depth=10, light=True)
 _SENSOR: Final = Quality(depth=1, reliable=False)
 
-JOINT_STATES: Final = Topic("franka/joint_states", JointState, _COMMAND)
-GRIPPER_STATES: Final = Topic("franka_gripper/joint_states", JointState, _COMMAND)
+JOINT_STATES: Final = Topic("franka/joint_states", JointState, _TICK)
+GRIPPER_STATES: Final = Topic("franka_gripper/joint_states", JointState, _TICK)
 CURRENT_POSE: Final = Topic("franka_robot_state_broadcaster/current_pose", PoseStamped, _SENSOR)
 ROBOT_MODE: Final = Topic("franka_robot_state_broadcaster/robot_mode", Int32, _LATCHED)
 OBJECT_POSE: Final = Topic("object_pose", PoseStamped, _SENSOR)
 SIM_SUCCESS: Final = Topic("franka_sim/success", Bool, Quality(10, latched=True, lease_s=1.0))
 
-TARGET_JOINT: Final = Topic("target_joint", JointState, _COMMAND)
-GRIPPER_TARGET: Final = Topic("franka_gripper/target", JointState, _COMMAND)
+TARGET_JOINT: Final = Topic("target_joint", JointState, _TICK)
+GRIPPER_TARGET: Final = Topic("franka_gripper/target", JointState, _TICK)
 
 CHUNK_REQUEST: Final = Topic("chunk_request", msg.ChunkRequest, Quality(10, lease_s=1.0))
 ACTION_CHUNK: Final = Topic("action_chunk", msg.ActionChunk, _COMMAND)

@@ -34,7 +34,7 @@ _ROWS: Final = (
     (
         Measured.ORACLE,
         "Oracle, best of 64",
-        "64 noises decoded, the best chosen by the simulator's truth: what steering could reach",
+        "64 noises decoded, the best chosen by the simulator's truth: is the policy steerable?",
     ),
 )
 _MIME: Final = {".png": "image/png", ".webp": "image/webp"}

@@ -38,7 +38,7 @@ class Measured(StrEnum):
     """The frozen policy with N(0, I)."""
     ZERO_NOISE = "zero_noise_success"
     ORACLE = "oracle_best_of_64_success"
-    """64 noises decoded, the best chosen by the simulator's truth: what steering could reach."""
+    """64 noises decoded, the best chosen by the simulator's truth: is the policy steerable?"""
     STEERED = "steered_success"
     """Greedy search, as deployed, after the last online episode."""
     ACTOR = "actor_success"

@@ -58,17 +58,18 @@ class Learner:
         self._replay.label(label)
         self._stale = True
 
-    def update(self, count: int) -> Metrics:
+    def update(self, count: int) -> dict[str, float]:
         """Up to `count` of the pending updates; the last one's metrics, or none if nothing is due."""
         count = min(count, self.updates_pending)
         if count and self._stale:
-            self.algorithm.set_data(self._replay.transitions(self._replay.trainable()))
+            numbers = self._replay.trainable()
+            self.algorithm.set_data({n: self._replay.transitions([n]) for n in numbers})
             self._stale = False
         metrics: Metrics = {}
         for _ in range(count):
             metrics = self.algorithm.update()
         self.updates += count
-        return metrics
+        return {name: float(value.detach()) for name, value in metrics.items()}
 
     def weights(self) -> tuple[int, bytes]:
         """Version and bytes for the noise actor; a new version only after new updates."""

@@ -21,6 +21,18 @@ def load_policy(spec: PolicySpec) -> PolicyBackend:
         UnknownName: no such backend.
         InvalidFile: the weights are absent, are not the ones that the file pins, or do not fit it.
     """
+    check_weights(spec)
+    module, name = BACKENDS[spec.backend].split(":")
+    return cast(PolicyBackend, getattr(import_module(module), name)(spec))
+
+
+def check_weights(spec: PolicySpec) -> None:
+    """Refuse a backend that does not exist and weights that are not the ones that a file pins.
+
+    Raises:
+        UnknownName: no such backend.
+        InvalidFile: the weights are absent or others.
+    """
     if spec.backend not in BACKENDS:
         raise UnknownName("policy backend", spec.backend, BACKENDS)
     found = file_sha256(spec)
@@ -29,8 +41,6 @@ def load_policy(spec: PolicySpec) -> PolicyBackend:
             f"{spec.weights_path} has sha256 {found}, but policy '{spec.name}' pins "
             f"{spec.weights_sha256}: the weights are not the ones that were checked in"
         )
-    module, name = BACKENDS[spec.backend].split(":")
-    return cast(PolicyBackend, getattr(import_module(module), name)(spec))
 
 
 def file_sha256(spec: PolicySpec) -> str:
@@ -43,4 +53,4 @@ def file_sha256(spec: PolicySpec) -> str:
     return hashlib.sha256(spec.weights_path.read_bytes()).hexdigest()
 
 
-__all__ = ["BACKENDS", "Encoded", "PolicyBackend", "file_sha256", "load_policy"]
+__all__ = ["BACKENDS", "Encoded", "PolicyBackend", "check_weights", "file_sha256", "load_policy"]

@@ -1,0 +1,174 @@
+"""Which nodes a task needs and with which parameters: described once, here.
+
+The launch files and the bare-machine runner both start what `describe` returns, so neither can
+drift. Everything that a user may have got wrong is found here, before anything starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from dsrl_core.errors import InvalidFile, InvalidValue, UnknownName
+from dsrl_core.policies import check_weights
+from dsrl_ros import parameters as declared
+from dsrl_ros.paths import catalog, share
+
+
+@dataclass(frozen=True)
+class NodeKind:
+    """A node that a graph may have."""
+
+    name: str
+    parameters: type
+    package: str = "dsrl_ros"
+    restart: bool = True
+    """Whether it may be started again by itself: it finds all that it needs on disk and in latched
+    topics. The simulator's world is lost with it."""
+    restart_on_robot: bool = True
+    """The same with a real arm: what moves it is started again by a person who looks at it."""
+
+
+CORE: Final = (
+    NodeKind("policy_server", declared.PolicyServerParameters),
+    NodeKind("noise_actor", declared.NoiseActorParameters),
+    NodeKind("learner", declared.LearnerParameters),
+    NodeKind("chunk_player", declared.ChunkPlayerParameters, restart_on_robot=False),
+    NodeKind("rollout_recorder", declared.RolloutRecorderParameters),
+    NodeKind("episode_manager", declared.EpisodeManagerParameters),
+)
+SIMULATOR: Final = NodeKind("franka_sim", declared.FrankaSimParameters, "dsrl_sim", restart=False)
+OPERATOR: Final = NodeKind("auto_operator", declared.AutoOperatorParameters, "dsrl_sim")
+KINDS: Final = {kind.name: kind for kind in (*CORE, SIMULATOR, OPERATOR)}
+
+
+@dataclass(frozen=True)
+class GraphOptions:
+    """What a user chooses."""
+
+    task: str
+    out: Path
+    policy: str = ""
+    """Empty: the one that the task names."""
+    seed: int = 0
+    simulated: bool = True
+    realtime: bool = False
+    viewer: bool = False
+    operator: bool = True
+    """The automatic operator labels; otherwise a person does. In simulation only."""
+    overrides: tuple[str, ...] = ()
+    """Each `node.parameter=value`."""
+
+
+@dataclass(frozen=True)
+class NodeStart:
+    """A node to start, with all of its parameters."""
+
+    kind: NodeKind
+    parameters: Mapping[str, Any]
+    restart: bool
+
+    @property
+    def name(self) -> str:
+        return self.kind.name
+
+    @property
+    def module(self) -> str:
+        """For `python -m`; installed, the executable of that package has the node's name."""
+        return f"{self.kind.package}.nodes.{self.kind.name}"
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Everything that is to be started."""
+
+    options: GraphOptions
+    nodes: tuple[NodeStart, ...]
+
+    def parameter_file(self) -> str:
+        """The nodes' parameters as a ROS parameter file."""
+        content = {
+            f"/{node.name}": {"ros__parameters": dict(node.parameters)} for node in self.nodes
+        }
+        return yaml.safe_dump(content, sort_keys=False)
+
+
+def describe(options: GraphOptions) -> Graph:
+    """The graph for these options.
+
+    Raises:
+        UnknownName: a task, policy, node or parameter that does not exist.
+        InvalidFile: a task or policy file that does not hold, or other weights than it pins.
+        InvalidValue: a parameter out of range, or options that exclude each other.
+    """
+    if options.realtime and not options.simulated:
+        raise InvalidValue("--realtime is for the simulation; a real robot always is")
+    known = catalog()
+    task = known.task(options.task)
+    known.robot(task.robot)
+    check_weights(known.policy(options.policy or task.policy))
+    kinds = [*CORE]
+    if options.simulated:
+        kinds += [SIMULATOR, OPERATOR] if options.operator else [SIMULATOR]
+    overrides = _parse(options.overrides, [kind.name for kind in kinds])
+    configured = _read_config(options)
+    nodes = []
+    for kind in kinds:
+        values = {
+            **_common(options, kind),
+            **configured.get(kind.name, {}),
+            **overrides.get(kind.name, {}),
+        }
+        declared.check_values(kind.name, kind.parameters, values)
+        if options.simulated and kind is not SIMULATOR:
+            values["use_sim_time"] = True
+        restart = kind.restart if options.simulated else kind.restart_on_robot
+        nodes.append(NodeStart(kind, values, restart))
+    return Graph(options, tuple(nodes))
+
+
+def _common(options: GraphOptions, kind: NodeKind) -> dict[str, Any]:
+    """The options that a node has a parameter for."""
+    values: dict[str, Any] = {
+        "task": options.task,
+        "policy": options.policy,
+        "seed": options.seed,
+        "out": str(options.out),
+        "viewer": options.viewer,
+    }
+    return {name: values[name] for name in declared.declarations(kind.parameters) if name in values}
+
+
+def _read_config(options: GraphOptions) -> dict[str, dict[str, Any]]:
+    """Node to parameters from the file in `config/` for this way of running."""
+    if not options.simulated:
+        name = "robot"
+    else:
+        name = "realtime" if options.realtime else "lock_step"
+    path = share() / "config" / f"{name}.yaml"
+    try:
+        content = yaml.safe_load(path.read_text())
+        return {node: part["ros__parameters"] for node, part in content.items()}
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise InvalidFile(f"{path} is no ROS parameter file: {error!r}") from error
+
+
+def _parse(overrides: tuple[str, ...], nodes: list[str]) -> dict[str, dict[str, Any]]:
+    """`node.parameter=value` texts as values by node and name."""
+    parsed: dict[str, dict[str, Any]] = {}
+    for text in overrides:
+        target, equals, value = text.partition("=")
+        node, dot, name = target.strip().partition(".")
+        if not (equals and dot and name):
+            raise InvalidValue(f"--param is '{text}', expected node.parameter=value")
+        if node not in nodes:
+            raise UnknownName("node", node, nodes)
+        try:
+            parsed.setdefault(node, {})[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InvalidValue(f"--param {target}: '{value}' is no value: {error}") from error
+    return parsed
