@@ -145,10 +145,8 @@ def _common(options: GraphOptions, kind: NodeKind) -> dict[str, Any]:
 
 def _read_config(options: GraphOptions) -> dict[str, dict[str, Any]]:
     """Node to parameters from the file in `config/` for this way of running."""
-    if not options.simulated:
-        name = "robot"
-    else:
-        name = "realtime" if options.realtime else "lock_step"
+    in_simulation = "realtime" if options.realtime else "lock_step"
+    name = in_simulation if options.simulated else "robot"
     path = share() / "config" / f"{name}.yaml"
     try:
         content = yaml.safe_load(path.read_text())

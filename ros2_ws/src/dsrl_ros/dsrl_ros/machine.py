@@ -35,8 +35,8 @@ class DomainLock:
         except OSError:
             self._socket.close()
             raise DsrlError(
-                f"a graph already runs on ROS domain {domain} (process {_owner(address)}): stop it, "
-                "or choose another domain with ROS_DOMAIN_ID"
+                f"a graph already runs on ROS domain {domain} (process {_owner(address)}): "
+                "stop it, or choose another domain with ROS_DOMAIN_ID"
             ) from None
 
     def release(self) -> None:

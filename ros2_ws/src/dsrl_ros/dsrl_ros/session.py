@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
-
-import rclpy
-from rclpy.context import Context
-from rclpy.experimental.events_executor import EventsExecutor
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
-from std_srvs.srv import Trigger
+from typing import Final
 
 from dsrl_core.errors import DsrlError
-from dsrl_core.status import EpisodeStatus, LearnerStatus, Phase, PolicyInfo, RecordedEpisode
-from dsrl_core.types import Label, Mode, Outcome
-from dsrl_interfaces.srv import RunEpisodes
-from dsrl_ros import topics
-from dsrl_ros.conversions.episodes import (
-    label_from_message,
-    label_to_message,
-    recorded_from_message,
-    status_from_message,
-)
-from dsrl_ros.conversions.learning import learner_from_message, policy_from_message
+from dsrl_core.status import INVALID, LearnerStatus, Phase
+from dsrl_core.types import Mode, Outcome
+from dsrl_ros.client import GraphClient
 from dsrl_ros.graph import Graph, GraphOptions, describe
 from dsrl_ros.machine import DomainLock, clean_shared_memory
 from dsrl_ros.paths import domain, prepare_output
 from dsrl_ros.runner import Runner
 
 _DISCOVERY_S: Final = 0.5
+"""Nodes of another graph on this machine are discovered within."""
 _START_S: Final = 90.0
-_ANSWER_S: Final = 10.0
 _STALL_S: Final = 120.0
+"""Without any sign of progress a run is given up after."""
+_LAST_WORDS_S: Final = 3.0
+"""What was said before the end of a run is heard within."""
 
 
 @dataclass(frozen=True)
@@ -65,142 +55,176 @@ class SessionOptions:
     overrides: tuple[str, ...] = ()
 
 
-class GraphClient:
-    """What a graph says, as it is now, and what can be asked of it. Not thread-safe.
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
-    Nothing is heard between calls: every call serves what has come in the meantime.
+
+class GraphSession:
+    """Starts a whole graph, and ends it on leaving: `with GraphSession(task, out, seed) as graph`.
+
+    `tell` hears in words what happens to its processes.
     """
 
-    def __init__(self, name: str) -> None:
-        self._context = Context()
-        # The program's own handling of Ctrl+C stays: it raises KeyboardInterrupt here.
-        rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
-        self.node = Node(name, context=self._context)
-        self._executor = EventsExecutor(context=self._context)
-        self._executor.add_node(self.node)
-        self.status: EpisodeStatus | None = None
-        self.policy: PolicyInfo | None = None
-        self.labels: dict[int, Label] = {}
-        """The last ledger entry of every episode."""
-        self.recorded: dict[int, RecordedEpisode] = {}
-        self.sees_success = False
-        """Whether the simulator sees the task done."""
-        self._learner: LearnerStatus | None = None
-        self._run = self.node.create_client(RunEpisodes, topics.RUN_SERVICE)
-        self._stop = self.node.create_client(Trigger, topics.STOP_SERVICE)
-        self._label = topics.LABEL.publisher(self.node)
-        topics.EPISODE.subscribe(self.node, self._on_status)
-        topics.LABEL_LEDGER.subscribe(self.node, self._on_label)
-        topics.EPISODE_RECORDED.subscribe(self.node, self._on_recorded)
-        topics.LEARNER_STATUS.subscribe(self.node, self._on_learner)
-        topics.POLICY_INFO.subscribe(self.node, self._on_policy)
-        topics.SIM_SUCCESS.subscribe(self.node, self._on_success)
-
-    def spin(self, seconds: float) -> None:
-        """Serve what comes for so long."""
-        until_s = time.monotonic() + seconds
-        while (left_s := until_s - time.monotonic()) > 0:
-            self._executor.spin_once(timeout_sec=left_s)
-
-    def wait_for(self, what: str, condition: Callable[[], bool], timeout_s: float) -> None:
-        """Serve what comes until the condition holds.
-
-        Raises:
-            DsrlError: it does not within the time.
+    def __init__(
+        self,
+        task: str,
+        out: Path,
+        seed: int = 0,
+        options: SessionOptions | None = None,
+        tell: Callable[[str], None] = _to_stderr,
+    ) -> None:
         """
-        until_s = time.monotonic() + timeout_s
-        while not condition():
-            left_s = until_s - time.monotonic()
-            if left_s <= 0:
-                raise DsrlError(f"no {what} within {timeout_s:.0f} s on ROS domain {domain()}")
-            self._executor.spin_once(timeout_sec=min(left_s, 0.1))
-
-    def node_names(self) -> set[str]:
-        """Of all nodes on the domain, without this one."""
-        return set(self.node.get_node_names()) - {self.node.get_name()}
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the latched state of a whole graph was heard and runs can be asked for."""
-        heard = (self.status, self.policy, self._learner)
-        return None not in heard and self._run.service_is_ready()
-
-    @property
-    def learner(self) -> LearnerStatus:
-        return self._learner or LearnerStatus()
-
-    def begin(self, mode: Mode, count: int, seed: int, first_index: int) -> int:
-        """Ask for a run; the number of its first episode.
-
         Raises:
-            DsrlError: the episode manager refuses, or does not answer.
+            DsrlError: something that was asked for does not exist or does not hold.
         """
-        request = RunEpisodes.Request(
-            mode=str(mode), count=count, seed=seed, first_index=first_index
-        )
-        answer = self._ask(self._run, request, "answer of the episode manager")
-        if not answer.accepted:
-            raise DsrlError(f"the episode manager refuses: {answer.message}")
-        return int(answer.first_episode)
+        chosen = options or SessionOptions()
+        self.graph: Graph = describe(GraphOptions(task, out.absolute(), seed=seed, **vars(chosen)))
+        self._seed, self._tell = seed, tell
+        self._stack = ExitStack()
 
-    def stop(self) -> None:
-        """End the present run; a running episode becomes invalid."""
-        self._ask(self._stop, Trigger.Request(), "answer of the episode manager")
-
-    def press(self, label: Label) -> Label:
-        """Publish a label and wait for the ledger; the entry as written.
-
+    def __enter__(self) -> GraphSession:
+        """
         Raises:
-            DsrlError: the label was refused, or nobody answered.
+            DsrlError: the output folder cannot be used, another graph runs on this ROS domain, or
+                a node fails; nothing runs then.
         """
-        before = self.labels.get(label.episode)
-        message = self.status.message if self.status else ""
-        self._label.publish(label_to_message(label))
+        with ExitStack() as stack:
+            prepare_output(self.graph.options.out)
+            lock = DomainLock(domain())
+            stack.callback(lock.release)
+            clean_shared_memory()
+            self.client = GraphClient("dsrl")
+            stack.callback(self.client.close)
+            self._refuse_second_graph()
+            self._runner = Runner(self.graph, self._tell)
+            stack.callback(self._runner.stop)
+            self._runner.start(_START_S)
+            self.client.wait_for("word from every node", self._is_up, _START_S)
+            self._stack = stack.pop_all()
+        return self
 
-        def refusal() -> str:
-            now = self.status.message if self.status else ""
-            return now if now != message and now.startswith("label refused") else ""
-
-        self.wait_for(
-            "answer of the label ledger",
-            lambda: self.labels.get(label.episode) != before or bool(refusal()),
-            _ANSWER_S,
-        )
-        if self.labels.get(label.episode) == before:
-            raise DsrlError(refusal())
-        return self.labels[label.episode]
-
-    def wait_for_listener(self) -> None:
-        """Wait until the episode manager hears labels: discovery takes a moment."""
-        self.wait_for(
-            "episode manager", lambda: self._label.get_subscription_count() > 0, _ANSWER_S
-        )
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def close(self) -> None:
-        self.node.destroy_node()
-        rclpy.try_shutdown(context=self._context)
+        """End every process; again has no effect."""
+        self._stack.close()
 
-    def _ask(self, client: Any, request: Any, what: str) -> Any:
-        future = client.call_async(request)
-        self.wait_for(what, future.done, _ANSWER_S)
-        return future.result()
+    def run(
+        self,
+        mode: Mode,
+        count: int,
+        first_index: int = 0,
+        progress: Callable[[EpisodeResult], None] | None = None,
+    ) -> list[EpisodeResult]:
+        """Run episodes and wait for all of them; invalid ones are repeated and not in the list.
 
-    def _on_status(self, message: Any) -> None:
-        self.status = status_from_message(message)
+        `first_index`: of the first one's reset in the seed's series, so that a run may go on.
 
-    def _on_label(self, message: Any) -> None:
-        label = label_from_message(message)
-        self.labels[label.episode] = label
+        Raises:
+            DsrlError: the run was given up, nothing moves any more, or a node failed for good.
+        """
+        number = self.client.begin(mode, count, self._seed, first_index)
+        results: list[EpisodeResult] = []
+        watch = _Watch(_STALL_S)
+        while len(results) < count or not self._is_idle(number - 1):
+            self.check()
+            self.client.serve(0.1)
+            status, learner = self.client.status, self.client.learner
+            watch.saw(status, learner.updates, number)
+            while (result := self._result_of(number)) is not None:
+                number += 1
+                if result.end_reason == INVALID:
+                    self._tell(f"episode {result.episode} is invalid and is repeated")
+                    continue
+                results.append(result)
+                if progress is not None:
+                    progress(result)
+            if self._is_idle(number - 1) and watch.quiet_s > _LAST_WORDS_S:
+                assert status is not None
+                raise DsrlError(
+                    f"the run ended after {len(results)} of {count} episodes: {status.message}"
+                )
+        return results
 
-    def _on_recorded(self, message: Any) -> None:
-        recorded = recorded_from_message(message)
-        self.recorded[recorded.episode] = recorded
+    def check(self) -> None:
+        """
+        Raises:
+            DsrlError: a node failed for good.
+        """
+        if self._runner.failure is not None:
+            raise DsrlError(self._runner.failure)
 
-    def _on_learner(self, message: Any) -> None:
-        self._learner = learner_from_message(message)
+    @property
+    def learner_status(self) -> LearnerStatus:
+        """How far the learner is, as heard until now."""
+        self.client.serve(0.0)
+        return self.client.learner
 
-    def _on_policy(self, message: Any) -> None:
-        self.policy = policy_from_message(message)
+    def process_id(self, node: str) -> int | None:
+        """Of a node's process, or None while it does not run."""
+        return self._runner.process_id(node)
 
-    def _on_success(self, message: Any) -> None:
-        self.sees_success = message.data
+    def _is_up(self) -> bool:
+        self.check()
+        return self.client.is_complete
+
+    def _is_idle(self, episode: int) -> bool:
+        status = self.client.status
+        return status is not None and status.phase is Phase.IDLE and status.episode >= episode
+
+    def _result_of(self, number: int) -> EpisodeResult | None:
+        """The result of an episode, once it is on disk and labelled or invalid."""
+        recorded, label = self.client.recorded.get(number), self.client.labels.get(number)
+        if recorded is None:
+            return None
+        is_labelled = label is not None and label.outcome is not Outcome.UNDO
+        if recorded.end_reason != INVALID and not is_labelled:
+            return None
+        return EpisodeResult(
+            number,
+            label.outcome if label is not None and is_labelled else Outcome.DISCARD,
+            recorded.steps_executed,
+            recorded.decisions,
+            recorded.weights_version,
+            recorded.end_reason,
+        )
+
+    def _refuse_second_graph(self) -> None:
+        """Nodes that were started by other means hold no lock, but they can be seen."""
+        self.client.spin(_DISCOVERY_S)
+        ours = {node.name for node in self.graph.nodes}
+        present = sorted(ours & self.client.node_names())
+        if present:
+            raise DsrlError(
+                f"on ROS domain {domain()} there already run: {', '.join(present)}; stop them, or "
+                "choose another domain with ROS_DOMAIN_ID"
+            )
+
+
+class _Watch:
+    """How long nothing has changed, on the wall's clock."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._seen: object = None
+        self._since_s = time.monotonic()
+
+    def saw(self, *state: object) -> None:
+        """
+        Raises:
+            DsrlError: the state has been the same for too long.
+        """
+        if state != self._seen:
+            self._seen, self._since_s = state, time.monotonic()
+        elif self.quiet_s > self._limit_s:
+            raise DsrlError(f"nothing has moved for {self._limit_s:.0f} s; last seen: {state[0]}")
+
+    @property
+    def quiet_s(self) -> float:
+        return time.monotonic() - self._since_s

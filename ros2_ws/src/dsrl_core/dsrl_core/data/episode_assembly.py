@@ -28,10 +28,18 @@ class EpisodeAssembly:
             self._decisions[decision.sequence] = decision
 
     def add_request(self, request: ChunkRequest) -> None:
-        """Take a request; a final one replaces one that was not answered in time."""
-        if request.episode == self.number and (
-            request.final or request.sequence not in self._requests
-        ):
+        """Take a request; a final one replaces one that was not answered in time.
+
+        A second start is an episode that was begun anew under its number: all before is dropped.
+        """
+        if request.episode != self.number:
+            return
+        first = self._requests.get(0)
+        if request.reason == "start" and first is not None and first.stamp_ns < request.stamp_ns:
+            self._decisions.clear()
+            self._requests.clear()
+            self._told = 0
+        if request.final or request.sequence not in self._requests:
             self._requests[request.sequence] = request
 
     @property

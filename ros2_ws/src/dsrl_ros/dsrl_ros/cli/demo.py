@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -93,7 +92,6 @@ def _first(*values: int | None) -> int:
 
 def _run(record: Record, catalog: Catalog, viewer: bool, console: Console) -> None:
     """Run what is still to be done; whatever happens, the summary says how far it came."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with Display(console) as display:
             _perform(record, catalog, viewer, display)
@@ -119,7 +117,7 @@ def _perform(record: Record, catalog: Catalog, viewer: bool, display: Display) -
     options = SessionOptions(realtime=settings.realtime, viewer=viewer)
     with ExitStack() as stack:
         session = stack.enter_context(
-            GraphSession(settings.task, record.out, settings.seed, options)
+            GraphSession(settings.task, record.out, settings.seed, options, tell=display.say)
         )
         if record.summary.policy_sha256_memory_before is None:
             record.change(policy_sha256_memory_before=memory_sha256(catalog, settings.policy))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from dsrl_core.data.decision_codec import own_codec
 from dsrl_core.data.episode_assembly import EpisodeAssembly
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.errors import DsrlError
@@ -34,6 +35,7 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
         self._store = EpisodeStore(Path(self.parameters.out) / "episodes")
         for path in self._store.set_aside:
             self.get_logger().warning(f"an interrupted write was moved to {path}")
+        own_codec()  # takes a moment the first time
         self._stored = set(self._store.numbers())
         self._announced: set[int] = set()
         self._status = EpisodeStatus()

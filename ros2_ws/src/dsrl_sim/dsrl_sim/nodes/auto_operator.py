@@ -28,6 +28,7 @@ class AutoOperator(DsrlNode[AutoOperatorParameters]):
         self._status = EpisodeStatus()
         self._success = False
         self._pressed: Label | None = None
+        self._pressed_for = -1
         self._label = topics.LABEL.publisher(self)
         topics.EPISODE.subscribe(self, self._on_episode)
         topics.SIM_SUCCESS.subscribe(self, self._on_success)
@@ -42,7 +43,7 @@ class AutoOperator(DsrlNode[AutoOperatorParameters]):
         self._press()
 
     def _press(self) -> None:
-        if self._pressed is not None and self._pressed.episode == self._status.episode:
+        if self._has_pressed:
             return
         outcome = judged(self._status, self._success)
         if outcome is None:
@@ -53,14 +54,19 @@ class AutoOperator(DsrlNode[AutoOperatorParameters]):
         self._pressed = Label(
             self._status.episode, outcome, reward, self.parameters.author, self.now_ns()
         )
+        self._pressed_for = self._status.started_ns
         self._label.publish(label_to_message(self._pressed))
 
     def _press_again(self) -> None:
         """Nothing happened since the last press: the episode manager may have been away."""
-        pressed = self._pressed
         is_open = self._status.phase in (Phase.RUNNING, Phase.AWAITING_LABEL)
-        if is_open and pressed is not None and pressed.episode == self._status.episode:
-            self._label.publish(label_to_message(pressed))
+        if is_open and self._has_pressed:
+            self._label.publish(label_to_message(self._pressed))
+
+    @property
+    def _has_pressed(self) -> bool:
+        """Whether this very episode was labelled; its start tells it from one begun anew."""
+        return self._pressed_for == self._status.started_ns
 
 
 def main(args: list[str] | None = None) -> None:

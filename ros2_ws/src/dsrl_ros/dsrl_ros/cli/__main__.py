@@ -1,0 +1,5 @@
+"""`python -m dsrl_ros.cli`."""
+
+from dsrl_ros.cli.app import main
+
+main()

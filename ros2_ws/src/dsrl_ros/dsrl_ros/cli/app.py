@@ -1,0 +1,49 @@
+"""The commands, and how every one of them fails: one line that says what to mend, no traceback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+from typing import Final
+
+import typer
+
+from dsrl_core.errors import DsrlError
+
+COMMANDS: Final = ("demo", "up", "label", "status")
+"""Each is a module here with a function of that name."""
+_REFUSED = 2
+_INTERRUPTED = 130
+"""Exit status after Ctrl+C, as of every program of a shell."""
+
+
+def make_app(*commands: str) -> typer.Typer:
+    """The command line with these commands only: a label need not load what draws a report."""
+    app = typer.Typer(
+        help="Make a frozen robot policy better on the robot, by learning which noise to feed it.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    # With a callback, a single command keeps its name.
+    app.callback()(lambda: None)
+    for name in commands:
+        app.command(name)(getattr(import_module(f"dsrl_ros.cli.{name}"), name))
+    return app
+
+
+def main() -> None:
+    """Entry point of `dsrl`."""
+    # Started in the background by a shell, Ctrl+C would be ignored; a stop is to end it likewise.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    asked = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        make_app(*([asked] if asked in COMMANDS else COMMANDS))()
+    except DsrlError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(_REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)

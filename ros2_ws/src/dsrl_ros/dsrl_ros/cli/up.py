@@ -1,0 +1,81 @@
+"""`./dsrl up`: a graph for a person, who labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dsrl_core.status import EpisodeStatus, Phase
+from dsrl_core.types import Mode
+from dsrl_ros.paths import domain
+from dsrl_ros.session import GraphSession, SessionOptions
+
+_BUTTONS = "./dsrl label success | failure | discard | undo"
+
+
+def up(
+    task: Annotated[str, typer.Option(help="Task file to run.")] = "franka_pick",
+    sim: Annotated[bool, typer.Option("--sim", help="Simulate the robot.")] = False,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Simulate at the clock on the wall.")
+    ] = False,
+    viewer: Annotated[bool, typer.Option("--viewer", help="Watch it in a window.")] = False,
+    policy: Annotated[
+        str, typer.Option(help="Frozen policy. [default: the one that the task names]")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="Output folder; an old one is gone on with.")] = Path(
+        "runs/up"
+    ),
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the run.")] = 0,
+    param: Annotated[
+        list[str] | None, typer.Option(help="node.parameter=value; may be given several times.")
+    ] = None,
+) -> None:
+    """Start the graph and run training episodes; label each from another terminal."""
+    options = SessionOptions(policy, sim, realtime, viewer, False, tuple(param or ()))
+    console = Console()
+    with GraphSession(task, out, seed, options) as session:
+        started = session.client.status
+        first = 0 if started is None else started.episode
+        console.print(
+            f"The graph is up on ROS domain {domain()}; everything goes to {out}.\n"
+            f"Label every episode from another terminal: {_BUTTONS}\n"
+            "The next episode begins after the label. Ctrl+C ends it all.",
+            highlight=False,
+            soft_wrap=True,
+        )
+        session.client.begin(Mode.TRAIN, 0, seed, first)
+        _narrate(session, console)
+
+
+def _narrate(session: GraphSession, console: Console) -> None:
+    """Say what happens until somebody presses Ctrl+C or the run ends."""
+    client = session.client
+    last = None
+    while True:
+        session.check()
+        client.serve(0.2)
+        status = client.status
+        if status is None:
+            continue
+        text = _sentence(status, client.sees_success)
+        if text and text != last:
+            last = text
+            console.print(text, highlight=False, soft_wrap=True)
+        if status.phase is Phase.IDLE and status.run_done:
+            return
+
+
+def _sentence(status: EpisodeStatus, sees_success: bool) -> str:
+    """What a person wants to know of the present state."""
+    number = f"Episode {status.episode}"
+    if status.phase is Phase.RUNNING:
+        return f"{number}: success in the simulator; label it." if sees_success else ""
+    if status.phase is Phase.AWAITING_LABEL:
+        return f"{number} is over ({status.end_reason}); label it: {_BUTTONS}"
+    if status.phase is Phase.DONE:
+        return f"{number}: {status.outcome}. {status.message}".rstrip()
+    return status.message

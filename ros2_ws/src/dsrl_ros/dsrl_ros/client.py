@@ -1,0 +1,175 @@
+"""A node that listens to a running graph and asks things of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import rclpy
+from rclpy.context import Context
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+from std_srvs.srv import Trigger
+
+from dsrl_core.errors import DsrlError
+from dsrl_core.status import EpisodeStatus, LearnerStatus, PolicyInfo, RecordedEpisode
+from dsrl_core.types import Label, Mode
+from dsrl_interfaces.srv import RunEpisodes
+from dsrl_ros import topics
+from dsrl_ros.conversions.episodes import (
+    label_from_message,
+    label_to_message,
+    recorded_from_message,
+    status_from_message,
+)
+from dsrl_ros.conversions.learning import learner_from_message, policy_from_message
+from dsrl_ros.paths import domain
+
+_ANSWER_S: Final = 10.0
+
+
+class GraphClient:
+    """What a graph says, as it is now, and what can be asked of it. Not thread-safe.
+
+    Nothing is heard between calls: every call serves what has come in the meantime.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._context = Context()
+        # The program's own handling of Ctrl+C stays: it raises KeyboardInterrupt here.
+        rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
+        self.node = Node(name, context=self._context)
+        self._executor = EventsExecutor(context=self._context)
+        self._executor.add_node(self.node)
+        self.status: EpisodeStatus | None = None
+        self.policy: PolicyInfo | None = None
+        self.labels: dict[int, Label] = {}
+        """The last ledger entry of every episode."""
+        self.recorded: dict[int, RecordedEpisode] = {}
+        self.sees_success = False
+        """Whether the simulator sees the task done."""
+        self._learner: LearnerStatus | None = None
+        self._run = self.node.create_client(RunEpisodes, topics.RUN_SERVICE)
+        self._stop = self.node.create_client(Trigger, topics.STOP_SERVICE)
+        self._label = topics.LABEL.publisher(self.node)
+        topics.EPISODE.subscribe(self.node, self._on_status)
+        topics.LABEL_LEDGER.subscribe(self.node, self._on_label)
+        topics.EPISODE_RECORDED.subscribe(self.node, self._on_recorded)
+        topics.LEARNER_STATUS.subscribe(self.node, self._on_learner)
+        topics.POLICY_INFO.subscribe(self.node, self._on_policy)
+        topics.SIM_SUCCESS.subscribe(self.node, self._on_success)
+
+    def serve(self, timeout_s: float) -> None:
+        """Serve what has come; wait for it so long at most."""
+        self._executor.spin_once(timeout_sec=timeout_s)
+
+    def spin(self, seconds: float) -> None:
+        """Serve what comes for so long."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._executor.spin_once(timeout_sec=left_s)
+
+    def wait_for(self, what: str, condition: Callable[[], bool], timeout_s: float) -> None:
+        """Serve what comes until the condition holds.
+
+        Raises:
+            DsrlError: it does not within the time.
+        """
+        until_s = time.monotonic() + timeout_s
+        while not condition():
+            left_s = until_s - time.monotonic()
+            if left_s <= 0:
+                raise DsrlError(f"no {what} within {timeout_s:.0f} s on ROS domain {domain()}")
+            self._executor.spin_once(timeout_sec=min(left_s, 0.1))
+
+    def node_names(self) -> set[str]:
+        """Of all nodes on the domain, without this one."""
+        return set(self.node.get_node_names()) - {self.node.get_name()}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the latched state of a whole graph was heard and runs can be asked for."""
+        heard = (self.status, self.policy, self._learner)
+        return None not in heard and self._run.service_is_ready()
+
+    @property
+    def learner(self) -> LearnerStatus:
+        return self._learner or LearnerStatus()
+
+    def begin(self, mode: Mode, count: int, seed: int, first_index: int) -> int:
+        """Ask for a run; the number of its first episode.
+
+        Raises:
+            DsrlError: the episode manager refuses, or does not answer.
+        """
+        request = RunEpisodes.Request(
+            mode=str(mode), count=count, seed=seed, first_index=first_index
+        )
+        answer = self._ask(self._run, request, "answer of the episode manager")
+        if not answer.accepted:
+            raise DsrlError(f"the episode manager refuses: {answer.message}")
+        return int(answer.first_episode)
+
+    def stop(self) -> None:
+        """End the present run; a running episode becomes invalid."""
+        self._ask(self._stop, Trigger.Request(), "answer of the episode manager")
+
+    def press(self, label: Label) -> Label:
+        """Publish a label and wait for the ledger; the entry as written.
+
+        Raises:
+            DsrlError: the label was refused, or nobody answered.
+        """
+        before = self.labels.get(label.episode)
+        message = self.status.message if self.status else ""
+        self._label.publish(label_to_message(label))
+
+        def refusal() -> str:
+            now = self.status.message if self.status else ""
+            return now if now != message and now.startswith("label refused") else ""
+
+        self.wait_for(
+            "answer of the label ledger",
+            lambda: self.labels.get(label.episode) != before or bool(refusal()),
+            _ANSWER_S,
+        )
+        if self.labels.get(label.episode) == before:
+            raise DsrlError(refusal())
+        return self.labels[label.episode]
+
+    def wait_for_listener(self) -> None:
+        """Wait until the episode manager hears labels: discovery takes a moment."""
+        self.wait_for(
+            "episode manager", lambda: self._label.get_subscription_count() > 0, _ANSWER_S
+        )
+
+    def close(self) -> None:
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def _ask(self, client: Any, request: Any, what: str) -> Any:
+        future = client.call_async(request)
+        self.wait_for(what, future.done, _ANSWER_S)
+        return future.result()
+
+    def _on_status(self, message: Any) -> None:
+        self.status = status_from_message(message)
+
+    def _on_label(self, message: Any) -> None:
+        label = label_from_message(message)
+        self.labels[label.episode] = label
+
+    def _on_recorded(self, message: Any) -> None:
+        recorded = recorded_from_message(message)
+        self.recorded[recorded.episode] = recorded
+
+    def _on_learner(self, message: Any) -> None:
+        self._learner = learner_from_message(message)
+
+    def _on_policy(self, message: Any) -> None:
+        self.policy = policy_from_message(message)
+
+    def _on_success(self, message: Any) -> None:
+        self.sees_success = message.data
