@@ -3,10 +3,10 @@
     python policies/franka_pick_flow/make.py            # everything, some two minutes on one core
     python policies/franka_pick_flow/make.py --measure  # only measure the weights that are here
 
-Thirty scripted demonstrations pick the cube with a lateral error drawn once per demonstration and a
-tremor; failures are kept. A flow-matching MLP learns chunks of four actions from them. The gate, over
-300 fresh resets: base success 25-45 %, zero noise at most 50 %, best of 64 noises by an oracle that
-knows the simulator's truth at least 95 %.
+Thirty scripted demonstrations pick the cube with a lateral error drawn once per demonstration and
+a tremor; failures are kept. A flow-matching MLP learns chunks of four actions from them. The gate,
+over 300 fresh resets: base success 25-45 %, zero noise at most 50 %, best of 64 noises by an oracle
+that knows the simulator's truth at least 95 %.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ TASK = "franka_pick"
 DEMONSTRATIONS = 30
 CLOSED_M, LIFTED_M = 0.05, 0.212
 """Gripper width and tool height at which a demonstration is at its end."""
-SEED = 4
-"""Of the demonstrations and the training; one of nine that were tried on other resets than those
-of the measurement, for a base rate in the middle of the gate."""
+SEED = 11
+"""Of the demonstrations and the training. Seed and error are one of some twenty pairs tried, on other
+resets than those of the measurement, for a base rate in the middle of the gate."""
 MEASUREMENT_SEED = 20261122
 RESETS = 300
 TRAINING_STEPS = 6000
@@ -49,6 +49,10 @@ BATCH = 256
 LEARNING_RATE = 1e-3
 
 
+ERROR_MEAN_M = (0.024, -0.020)
+ERROR_SIGMA_M = 0.024
+"""Of a demonstration's constant error in the gripper's frame; without the mean, zero noise would
+already pick the cube."""
 TREMOR_M = 0.006
 """Standard deviation of the hand's lateral tremor per action while it approaches: it makes every
 stage of the approach, and not only the first chunk, something that noise can change."""
@@ -63,7 +67,7 @@ class ImperfectExpert:
 
     def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator
-        self._expert = ScriptedExpert(draw_error(generator))
+        self._expert = ScriptedExpert(draw_error(generator, ERROR_MEAN_M, ERROR_SIGMA_M))
 
     def decide(
         self, observation: Observation, episode: int, sequence: int, mode: Mode, episode_seed: int
@@ -187,19 +191,23 @@ def write_card(catalog: Catalog, outcomes: dict[str, list[bool]]) -> None:
             f"| {name} | {count.successes} / {count.trials} "
             f"| {count.wilson_low:.1%} to {count.wilson_high:.1%} |"
         )
-    card = (HERE / "CARD.md.in").read_text().format(
-        sha256=policy.weights_sha256,
-        demonstrations=len(successes),
-        picked=int(successes.sum()),
-        tremor_mm=1000 * TREMOR_M,
-        training_steps=TRAINING_STEPS,
-        width=policy.architecture["width"],
-        layers=policy.architecture["layers"],
-        horizon=policy.horizon,
-        denoising_steps=policy.denoising_steps,
-        seed=SEED,
-        measurement_seed=MEASUREMENT_SEED,
-        rows="\n".join(rows),
+    card = (
+        (HERE / "CARD.md.in")
+        .read_text()
+        .format(
+            sha256=policy.weights_sha256,
+            demonstrations=len(successes),
+            picked=int(successes.sum()),
+            tremor_mm=1000 * TREMOR_M,
+            training_steps=TRAINING_STEPS,
+            width=policy.architecture["width"],
+            layers=policy.architecture["layers"],
+            horizon=policy.horizon,
+            denoising_steps=policy.denoising_steps,
+            seed=SEED,
+            measurement_seed=MEASUREMENT_SEED,
+            rows="\n".join(rows),
+        )
     )
     (HERE / "CARD.md").write_text(card)
 

@@ -39,7 +39,9 @@ class Terminal:
     screen: Path
 
     def wait_for_text(self, text: str) -> None:
-        wait_until(f"'{text}' in {self.screen.read_text()}", lambda: text in self.screen.read_text())
+        wait_until(
+            f"'{text}' in {self.screen.read_text()}", lambda: text in self.screen.read_text()
+        )
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +81,7 @@ def test_a_label_needs_no_number_and_the_next_episode_begins(up: Terminal) -> No
     assert pressed.stdout == "episode 0: failure, entry 1\n", pressed.stderr
     up.wait_for_text("Episode 1 is over (deadline); label it")
     entries = LedgerFollower(up.out / "ledger.jsonl").new()
-    assert [(entry.outcome, entry.note) for entry in entries] == [
-        ("failure", "missed by a finger")
-    ]
+    assert [(entry.outcome, entry.note) for entry in entries] == [("failure", "missed by a finger")]
     assert EpisodeStore(up.out / "episodes").numbers() == [0, 1]
 
 

@@ -54,7 +54,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Pose:
-    """A frame in the robot's base frame: position (3,) [m] and unit quaternion (4,) (w, x, y, z)."""
+    """A frame in the robot's base frame: position (3,) [m], unit quaternion (4,) (w, x, y, z)."""
 
     position: Float64Array
     quaternion_wxyz: Float64Array

@@ -62,6 +62,8 @@ def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> Non
     A node that refuses what it was given says why on standard error and ends with `REFUSED`.
     """
     _end_with_runner()
+    # rclpy ends the context at a signal; an exception out of nowhere is not wanted beside it.
+    signal.signal(signal.SIGINT, lambda *_: None)
     rclpy.init(args=args)
     node = None
     try:
@@ -74,7 +76,7 @@ def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> Non
     except (DsrlError, ParameterException) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(REFUSED)
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     finally:
         if node is not None:

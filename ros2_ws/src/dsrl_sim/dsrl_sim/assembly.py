@@ -12,9 +12,7 @@ from dsrl_core.steering.observation import ObservationBuilder
 from dsrl_sim.environment import SimulatedRobot
 
 
-def make_rollout(
-    task: TaskSpec, catalog: Catalog, policy: PolicySpec, decider: Decider
-) -> Rollout:
+def make_rollout(task: TaskSpec, catalog: Catalog, policy: PolicySpec, decider: Decider) -> Rollout:
     """A rollout of the task in simulation."""
     robot = catalog.robot(task.robot)
     kinematics = Kinematics(robot)

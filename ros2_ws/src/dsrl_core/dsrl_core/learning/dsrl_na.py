@@ -1,19 +1,19 @@
-"""DSRL-NA: noise-space RL with noise aliasing (Wagenmaker et al. 2025, algorithm 2), for few episodes.
+"""DSRL-NA: noise-space RL with noise aliasing (Wagenmaker et al. 2025, algorithm 2).
 
-Q^A(s, a) is learned on decoded chunks a, so that data without noise trains it too, and a noise actor
-is distilled from it through the frozen policy, whose weights and gradients are never asked for.
-What differs from the released code, because a robot's episodes are dear:
-Q^A regresses on lambda-returns whose next value is the best of a few cached candidate noises, instead
-of on a bootstrapped actor; the ensemble's mean is used instead of its minimum; and the actor regresses
-on the mean of the noises that Q^A prefers (`actor_objective: search`). The paper's way, a critic
-Q^W(s, w) distilled from Q^A and climbed by the actor, is the option `noise_critic`; there Q^W steps
-before the actor, so that the actor never climbs a stale critic.
+Q^A(s, a) is learned on decoded chunks a, so that data without noise trains it too, and a noise
+actor is distilled from it through the frozen policy, whose weights and gradients are never asked
+for. What differs from the released code, because a robot's episodes are dear: Q^A regresses on
+lambda-returns whose next value is the best of a few cached candidate noises, instead of on a
+bootstrapped actor; the ensemble's mean is used instead of its minimum; and the actor regresses on
+the mean of the noises that Q^A prefers (`actor_objective: search`). The paper's way, a critic
+Q^W(s, w) that is distilled from Q^A and climbed by the actor, is the option `noise_critic`; there
+Q^W steps before the actor, so that the actor never climbs a stale critic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -25,20 +25,16 @@ from dsrl_core.policies.backend import PolicyBackend
 from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs import RewardSpec
 from dsrl_core.steering.networks import Ensemble
-from dsrl_core.steering.steering_model import ModelContext, SteeringModel
+from dsrl_core.steering.steering_model import ModelContext, NetworkSizes, SteeringModel
 
 Metrics = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class DsrlNaConfig:
-    """Settings of DSRL-NA; sizes in units of a network, rates per update."""
+    """Settings of DSRL-NA; rates are per update."""
 
-    critics: int = 5
-    critic_width: int = 64
-    critic_layers: int = 2
-    actor_width: int = 128
-    actor_layers: int = 2
+    sizes: NetworkSizes = field(default_factory=NetworkSizes)
     batch: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 1e-2
@@ -58,7 +54,7 @@ class DsrlNaConfig:
     temperature: float = 0.01
     """search: value difference [return] over which a noise's weight falls by e."""
     entropy_weight: float = 0.01
-    """noise_critic: alpha, fixed; automatic tuning collapses or inflates within tens of episodes."""
+    """noise_critic: alpha, fixed: automatic tuning inflates or collapses in tens of episodes."""
     own_noise_share: float = 0.5
     """noise_critic: share of the actor's own noises among those that Q^W is distilled on."""
     updates_first: int = 500
@@ -153,7 +149,7 @@ class DsrlNa:
         }
 
     def search_loss(self, states: Tensor, targets: Tensor) -> tuple[Tensor, Metrics]:
-        """The actor's greedy noise regresses on the noise that Q^A prefers, (batch, latent_size)."""
+        """The actor's greedy noise regresses on what Q^A prefers, (batch, latent_size)."""
         greedy = self.model.actor.greedy(states)
         loss = ((greedy - targets) ** 2).mean()
         return loss, {"actor/loss": loss, "actor/saturated": self._saturated(greedy)}
@@ -199,25 +195,18 @@ class DsrlNa:
 
     def _step(self, optimiser: torch.optim.Optimizer, loss: Tensor, metrics: Metrics) -> Metrics:
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         return metrics
 
     def _make_networks(self) -> None:
-        config = self.config
-        shape = self._context.shape(
-            config.critics,
-            config.critic_width,
-            config.critic_layers,
-            config.actor_width,
-            config.actor_layers,
-        )
-        self.model = SteeringModel(shape)
+        config, sizes, shape = self.config, self.config.sizes, self._context.shape
+        self.model = SteeringModel(shape, sizes)
         self._noise_critic = Ensemble(
             shape.state_size + shape.latent_size,
-            config.critic_width,
-            config.critic_layers,
-            config.critics,
+            sizes.critic_width,
+            sizes.critic_layers,
+            sizes.critics,
         )
         self._critic_optimiser, self._noise_critic_optimiser, self._actor_optimiser = (
             torch.optim.AdamW(

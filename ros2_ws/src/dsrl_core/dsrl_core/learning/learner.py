@@ -48,7 +48,7 @@ class Learner:
         return max(0, self.updates_due - self.updates)
 
     def add_episode(self, episode: Episode) -> None:
-        """Take a recorded training episode; any other mode's is measurement and is not learned from."""
+        """Take a recorded training episode; those of other modes are measurements."""
         if episode.mode is Mode.TRAIN:
             self._replay.add(episode)
             self._stale = True
@@ -59,7 +59,7 @@ class Learner:
         self._stale = True
 
     def update(self, count: int) -> dict[str, float]:
-        """Up to `count` of the pending updates; the last one's metrics, or none if nothing is due."""
+        """Up to `count` of the pending updates; the last one's metrics, or none."""
         count = min(count, self.updates_pending)
         if count and self._stale:
             numbers = self._replay.trainable()

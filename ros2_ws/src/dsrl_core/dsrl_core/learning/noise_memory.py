@@ -66,7 +66,7 @@ class NoiseMemory:
         self._transitions = transitions
 
     def returns(self, critic: Ensemble, value_range: tuple[float, float]) -> Tensor:
-        """lambda-returns (rows,); the value of a next state is the best of its cached candidates."""
+        """lambda-returns (rows,); a next state is worth the best of its cached candidates."""
         values = _score(critic, self._next_inputs).amax(dim=1).clamp(*value_range)
         return lambda_returns(self._transitions, values, self._config.return_lambda)
 
@@ -118,7 +118,7 @@ class NoiseMemory:
         inputs = self._context.features.of_state_chunk(
             torch.from_numpy(repeated), torch.from_numpy(np.concatenate(chunks))
         )
-        return inputs.unflatten(0, (-1, count))
+        return inputs.reshape(-1, count, inputs.shape[-1])
 
 
 def lambda_returns(transitions: Transitions, next_values: Tensor, trace: float) -> Tensor:
@@ -139,7 +139,8 @@ def lambda_returns(transitions: Transitions, next_values: Tensor, trace: float) 
 
 def _score(critic: Ensemble, inputs: Tensor) -> Tensor:
     """Ensemble mean, (rows, count) for inputs (rows, count, state_chunk_size)."""
-    return torch.as_tensor(critic(inputs.flatten(0, 1)).mean(dim=0)).unflatten(0, inputs.shape[:2])
+    scores: Tensor = critic(inputs.flatten(0, 1)).mean(dim=0)
+    return scores.reshape(inputs.shape[:2])
 
 
 def _weighted(latents: Tensor, scores: Tensor, temperature: float) -> Tensor:

@@ -1,13 +1,15 @@
 """A flow-matching policy on a state vector: an MLP velocity field, integrated by Euler steps.
 
-Flow matching (Lipman et al. 2023) along straight paths x_t = (1 - t) w + t a: the field v(x_t, t, s)
-regresses a - w. Integrated as an ODE from w ~ N(0, I) it is a deterministic decoder a = pi_dp(s, w).
+Flow matching (Lipman et al. 2023) along straight paths x_t = (1 - t) w + t a: the field
+v(x_t, t, s) regresses a - w. Integrated as an ODE from w ~ N(0, I) it is a deterministic decoder
+a = pi_dp(s, w).
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -51,7 +53,7 @@ class FlowNetwork(nn.Module):
         inputs = shape.observation_size + shape.chunk_size + 2 * TIME_FREQUENCIES
         widths = [inputs] + [shape.width] * shape.layers
         hidden: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise(widths):
             hidden += [nn.Linear(before, after), nn.SiLU()]
         self.field = nn.Sequential(*hidden, nn.Linear(shape.width, shape.chunk_size))
         self.register_buffer("observation_mean", torch.zeros(shape.observation_size))
@@ -64,7 +66,7 @@ class FlowNetwork(nn.Module):
         return (observations - self.observation_mean) / self.observation_std
 
     def velocity(self, x: Tensor, time: Tensor, features: Tensor) -> Tensor:
-        """Shapes (batch, chunk_size), (batch, 1), (batch, observation_size) to (batch, chunk_size)."""
+        """x (batch, chunk_size), time (batch, 1), features: the field at x, as x is shaped."""
         return torch.as_tensor(self.field(torch.cat([x, _embed(time), features], dim=-1)))
 
     def integrate(self, features: Tensor, noise: Tensor, steps: int) -> Tensor:
@@ -107,7 +109,7 @@ class FlowMlpPolicy:
 
     def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
         check_decode(self.spec, encoded, noises)
-        flat = torch.from_numpy(np.ascontiguousarray(noises, dtype=np.float32)).flatten(1)
+        flat = torch.from_numpy(np.array(noises, dtype=np.float32)).flatten(1)
         with torch.inference_mode():
             features = torch.from_numpy(encoded.features)
             chunks = self._network.integrate(features, flat, self.spec.denoising_steps)

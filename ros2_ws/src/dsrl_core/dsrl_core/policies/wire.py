@@ -115,7 +115,7 @@ def pack(array: Float32Array) -> dict[str, Any]:
 
 
 def unpack(packed: dict[str, Any]) -> Float32Array:
-    """The array of a map made by `pack`; any other dtype, or a size that does not fit, is refused."""
+    """The array of a map made by `pack`; another dtype or a size that does not fit is refused."""
     if packed["dtype"] != "float32":
         raise DsrlError(f"array of dtype '{packed['dtype']}'; expected float32")
     return np.frombuffer(packed["data"], dtype=np.float32).reshape(packed["shape"]).copy()

@@ -6,6 +6,7 @@ They live on the robot's side because decisions need them; the learner trains th
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Final
 
 import torch
@@ -26,7 +27,7 @@ class Ensemble(nn.Module):
         super().__init__()
         self.heads = heads
         sizes = [inputs] + [width] * layers
-        pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
+        pairs = list(pairwise(sizes))
         self.weights = nn.ParameterList([_linear(heads, a, b) for a, b in pairs])
         self.biases = nn.ParameterList([nn.Parameter(torch.zeros(heads, 1, b)) for _, b in pairs])
         self.gains = nn.ParameterList([nn.Parameter(torch.ones(heads, 1, b)) for _, b in pairs])
@@ -62,7 +63,7 @@ class NoiseActor(nn.Module):
         self.bound = bound
         sizes = [inputs] + [width] * layers
         body: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        for before, after in pairwise(sizes):
             body += [nn.Linear(before, after), nn.LayerNorm(after), nn.Tanh()]
         self.body = nn.Sequential(*body)
         self.mean = nn.Linear(width, latent_size)

@@ -22,7 +22,7 @@ from dsrl_core.types import Float32Array
 
 @dataclass(frozen=True)
 class Choice:
-    """The chosen latent, what the policy was fed, what it gave, and what the critic thinks of it."""
+    """A latent, what the policy was fed, what it gave, and what the critic thinks of it."""
 
     latent: Float32Array
     noise: Float32Array

@@ -18,50 +18,58 @@ from dsrl_core.steering.networks import Ensemble, NoiseActor
 from dsrl_core.steering.noise_map import NoiseMap
 
 _HEADER: Final = "steering"
+"""One entry: the order of several would differ from process to process, and the bytes with it."""
+
+
+@dataclass(frozen=True)
+class NetworkSizes:
+    """The learner's choice of networks; the robot's side takes any."""
+
+    critics: int = 5
+    critic_width: int = 64
+    critic_layers: int = 2
+    actor_width: int = 128
+    actor_layers: int = 2
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Everything that must agree between the learner and the robot's side."""
+    """What task and policy fix of a model: it must agree between learner and robot's side."""
 
     policy_sha256: str
     state_size: int
     state_chunk_size: int
     latent_size: int
     noise_bound: float
-    critics: int
-    critic_width: int
-    critic_layers: int
-    actor_width: int
-    actor_layers: int
 
 
 class SteeringModel(nn.Module):
     """Q^A (an ensemble over state-chunk features) and the distilled noise actor."""
 
-    def __init__(self, shape: ModelShape) -> None:
+    def __init__(self, shape: ModelShape, sizes: NetworkSizes) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.sizes = shape, sizes
         self.critic = Ensemble(
-            shape.state_chunk_size, shape.critic_width, shape.critic_layers, shape.critics
+            shape.state_chunk_size, sizes.critic_width, sizes.critic_layers, sizes.critics
         )
         self.actor = NoiseActor(
             shape.state_size,
-            shape.actor_width,
-            shape.actor_layers,
+            sizes.actor_width,
+            sizes.actor_layers,
             shape.latent_size,
             shape.noise_bound,
         )
 
     def to_bytes(self) -> bytes:
-        """safetensors with the shape in its header; never pickle."""
+        """safetensors with shape and sizes in the header; never pickle."""
         tensors = {name: value.contiguous() for name, value in self.state_dict().items()}
-        return save(tensors, metadata={_HEADER: json.dumps(asdict(self.shape))})
+        about = {"shape": asdict(self.shape), "sizes": asdict(self.sizes)}
+        return bytes(save(tensors, metadata={_HEADER: json.dumps(about)}))
 
 
 @dataclass(frozen=True)
 class ModelContext:
-    """What task and policy fix of a steering model; the rest is the learner's choice."""
+    """A task's features and noise map over one policy: what every steering model is made for."""
 
     policy: PolicySpec
     features: FeatureMap
@@ -73,20 +81,14 @@ class ModelContext:
         noise_map = NoiseMap(task.steering.noise_shape, policy, task.steering.noise_bound)
         return ModelContext(policy, features, noise_map)
 
-    def shape(
-        self, critics: int, critic_width: int, critic_layers: int, actor_width: int, actor_layers: int
-    ) -> ModelShape:
+    @property
+    def shape(self) -> ModelShape:
         return ModelShape(
             self.policy.weights_sha256,
             self.features.state_size,
             self.features.state_chunk_size,
             self.noise_map.latent_size,
             self.noise_map.bound,
-            critics,
-            critic_width,
-            critic_layers,
-            actor_width,
-            actor_layers,
         )
 
     def load(self, data: bytes) -> SteeringModel:
@@ -97,27 +99,25 @@ class ModelContext:
         """
         try:
             tensors = load(data)
-            shape = ModelShape(**json.loads(_metadata(data)[_HEADER]))
+            header = json.loads(_metadata(data)[_HEADER])
+            shape, sizes = ModelShape(**header["shape"]), NetworkSizes(**header["sizes"])
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             raise InvalidFile(f"steering weights cannot be read: {error}") from error
-        here = self.shape(
-            shape.critics,
-            shape.critic_width,
-            shape.critic_layers,
-            shape.actor_width,
-            shape.actor_layers,
-        )
-        if shape != here:
+        if shape != self.shape:
+            expected = asdict(self.shape)
             wrong = [
-                f"{name} is {value}, expected {getattr(here, name)}"
+                f"{name} is {value}, expected {expected[name]}"
                 for name, value in asdict(shape).items()
-                if value != getattr(here, name)
+                if value != expected[name]
             ]
             raise InvalidFile("steering weights do not fit: " + "; ".join(wrong))
-        model = SteeringModel(shape)
-        model.load_state_dict(tensors)
         if not all(bool(torch.isfinite(value).all()) for value in tensors.values()):
             raise InvalidFile("steering weights are not all finite")
+        model = SteeringModel(shape, sizes)
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise InvalidFile(f"steering weights do not fit their header: {error}") from error
         return model.eval().requires_grad_(False)
 
 

@@ -19,7 +19,7 @@ def status() -> None:
     """Print the state of the running graph."""
     with closing(GraphClient("dsrl_status")) as client:
         client.wait_for("running graph", lambda: client.status is not None, _HEAR_S)
-        client.spin(0.5)
+        client.spin(1.5)
         nodes = sorted(set(KINDS) & client.node_names())
     episode, learner, policy = client.status, client.learner, client.policy
     assert episode is not None

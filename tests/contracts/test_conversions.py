@@ -1,0 +1,161 @@
+"""Every pair of a type and its message: there and back, through the wire's own bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from rclpy.serialization import deserialize_message, serialize_message
+
+from dsrl_core.status import (
+    ActorWeights,
+    EpisodeStatus,
+    LearnerStatus,
+    Phase,
+    PolicyInfo,
+    RecordedEpisode,
+)
+from dsrl_core.types import (
+    ChunkRequest,
+    Decision,
+    DecisionStep,
+    Label,
+    Mode,
+    Observation,
+    Outcome,
+    Pose,
+    final_decision,
+)
+from dsrl_interfaces import msg
+from dsrl_ros.conversions import PAIRS, JointSample, Pair, StampedPose
+from dsrl_ros.conversions.robot import (
+    finger_positions,
+    gripper_width_of,
+    image_to_message,
+    positions_of,
+    set_positions,
+    set_state,
+)
+
+STAMP_NS = 12_345_678_901
+OBSERVATION = Observation(STAMP_NS, np.linspace(-1, 1, 9, dtype=np.float32))
+
+
+def decision(rows: int, value: float) -> Decision:
+    """A decision whose latent has `rows` rows."""
+    return Decision(
+        episode=7,
+        sequence=3,
+        observation=OBSERVATION,
+        noise_requested=np.full((rows, 5), 0.25, np.float32),
+        noise=np.arange(20, dtype=np.float32).reshape(4, 5),
+        chunk=-np.arange(20, dtype=np.float32).reshape(4, 5),
+        source="search",
+        weights_version=2**40,
+        seed=2**63 - 1,
+        value=value,
+        latency_s=0.5,
+    )
+
+
+SAMPLES: dict[type, list[Any]] = {
+    JointSample: [
+        JointSample(STAMP_NS, ("a", "b"), np.array([1.0, 2]), np.array([0.1, 0.2]), np.zeros(2)),
+        JointSample(0, (), np.zeros(0), np.zeros(0), np.zeros(0)),
+    ],
+    StampedPose: [
+        StampedPose(STAMP_NS, Pose(np.array([1.0, 2, 3]), np.array([0.5, 0.5, -0.5, 0.5])), "base")
+    ],
+    ChunkRequest: [
+        ChunkRequest(STAMP_NS, 7, 3, 4, "exhausted"),
+        ChunkRequest(STAMP_NS, 7, 4, 2, "deadline", final=True),
+    ],
+    Decision: [decision(4, 0.5), decision(1, math.nan), final_decision(7, 4, OBSERVATION)],
+    DecisionStep: [
+        DecisionStep(decision(4, 0.5), 4),
+        DecisionStep(final_decision(7, 4, OBSERVATION), 0),
+    ],
+    Label: [Label(7, outcome, 0.5, "somebody", STAMP_NS, 3, 2, "late") for outcome in Outcome],
+    EpisodeStatus: [
+        EpisodeStatus(
+            7,
+            phase,
+            mode,
+            2**63 - 1,
+            11,
+            STAMP_NS,
+            STAMP_NS + 1,
+            "success",
+            "ended",
+            3,
+            10,
+            "hello",
+            STAMP_NS,
+        )
+        for phase in Phase
+        for mode in Mode
+    ],
+    RecordedEpisode: [RecordedEpisode(7, "episodes/x", 4, 15, 3, "ended", Mode.TRAIN, STAMP_NS)],
+    LearnerStatus: [
+        LearnerStatus(3, 700, 20, 99.5, 12, 14, "busy", ("a loss diverges",), STAMP_NS),
+        LearnerStatus(),
+    ],
+    PolicyInfo: [PolicyInfo("flow", "ab" * 32, (4, 5), (4, 6), "ipc:///tmp/x", STAMP_NS)],
+    ActorWeights: [ActorWeights(3, "cd" * 32, bytes(range(256)), STAMP_NS)],
+}
+
+
+def assert_same(one: Any, other: Any) -> None:
+    """Equal in type, value, and for arrays in shape and kind."""
+    assert type(one) is type(other)
+    if dataclasses.is_dataclass(one):
+        for field in dataclasses.fields(one):
+            assert_same(getattr(one, field.name), getattr(other, field.name))
+    elif isinstance(one, np.ndarray):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    elif isinstance(one, float) and math.isnan(one):
+        assert math.isnan(other)
+    else:
+        assert one == other
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.value_type.__name__)
+def test_pair_survives_the_wire(pair: Pair) -> None:
+    assert SAMPLES.get(pair.value_type), f"no sample of {pair.value_type.__name__}"
+    for sample in SAMPLES[pair.value_type]:
+        sent = serialize_message(pair.to_message(sample))
+        assert_same(pair.from_message(deserialize_message(sent, pair.message_type)), sample)
+
+
+def test_every_message_of_ours_has_a_pair() -> None:
+    ours = {getattr(msg, name) for name in dir(msg) if isinstance(getattr(msg, name), type)}
+    assert ours == {pair.message_type for pair in PAIRS} & ours
+
+
+def test_message_that_is_kept_holds_the_newest_state() -> None:
+    sample = SAMPLES[JointSample][0]
+    kept = next(pair for pair in PAIRS if pair.value_type is JointSample).to_message(sample)
+    set_state(kept, STAMP_NS + 5, np.array([3.0, 4]), np.array([5.0, 6]), np.array([7.0, 8]))
+    np.testing.assert_array_equal(positions_of(kept), [3, 4])
+    np.testing.assert_array_equal(kept.effort, [7, 8])
+    set_positions(kept, STAMP_NS + 6, np.array([9.0, 10]))
+    assert (kept.header.stamp.sec, kept.header.stamp.nanosec) == divmod(STAMP_NS + 6, 10**9)
+
+
+@pytest.mark.parametrize("width_m", [0.0, 0.0123456789, 0.08])
+def test_gripper_width_is_exact_after_its_two_fingers(width_m: float) -> None:
+    message = next(p for p in PAIRS if p.value_type is JointSample).to_message(
+        JointSample(0, ("l", "r"), finger_positions(width_m), np.zeros(2), np.zeros(2))
+    )
+    assert gripper_width_of(message) == width_m
+
+
+def test_image_keeps_its_rows() -> None:
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    message = image_to_message(STAMP_NS, "wrist_camera", image)
+    assert (message.height, message.width, message.step, message.encoding) == (2, 3, 9, "rgb8")
+    np.testing.assert_array_equal(np.frombuffer(message.data, np.uint8), image.ravel())
