@@ -44,7 +44,7 @@ def test_numbers_beyond_their_range_are_refused_with_it(kind: NodeKind) -> None:
 
 
 def test_unknown_parameter_lists_what_is_available() -> None:
-    with pytest.raises(UnknownName, match="'repeats'; available: .*repeat_s"):
+    with pytest.raises(UnknownName, match=r"'repeats'; available: .*repeat_s"):
         check_values("franka_sim", FrankaSimParameters, {"repeats": 1})
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.core.steering_setup import small_policy
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.policies import BACKENDS, load_policy
 from dsrl_core.policies.backend import PolicyBackend
 from dsrl_core.policies.wire import PolicyServer, PolicyUnavailable, RemotePolicy
+from tests.core.steering_setup import small_policy
 
 NOISES = np.random.default_rng(0).standard_normal((6, 4, 5), dtype=np.float32)
 OBSERVATIONS = np.random.default_rng(1).standard_normal((6, 9), dtype=np.float32)

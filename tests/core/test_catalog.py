@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.core.steering_setup import CATALOG
 
 from dsrl_core.catalog import read_spec
 from dsrl_core.errors import InvalidFile, UnknownName
 from dsrl_core.specs import PolicySpec, RobotSpec, TaskSpec
+from tests.core.steering_setup import CATALOG
 
 TASK_FILE = CATALOG.tasks / "franka_pick.yaml"
 

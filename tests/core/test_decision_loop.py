@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.core.steering_setup import small_policy, small_task
 
 from dsrl_core.errors import InvalidFile
 from dsrl_core.policies import load_policy
@@ -15,6 +14,7 @@ from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.steering.noise_map import NoiseMap
 from dsrl_core.steering.steering_model import ModelContext, NetworkSizes, SteeringModel
 from dsrl_core.types import Decision, Mode, Observation
+from tests.core.steering_setup import small_policy, small_task
 
 OBSERVATION = Observation(7, np.linspace(-0.2, 0.4, 9, dtype=np.float32))
 

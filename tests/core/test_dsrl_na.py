@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.core.steering_setup import random_episode, small_policy, small_task
 
 from dsrl_core.data.replay import Transitions
 from dsrl_core.errors import UnknownName
@@ -19,6 +18,7 @@ from dsrl_core.learning.noise_memory import lambda_returns
 from dsrl_core.policies import load_policy
 from dsrl_core.steering.steering_model import ModelContext
 from dsrl_core.types import Label, Mode, Outcome
+from tests.core.steering_setup import random_episode, small_policy, small_task
 
 SMALL = DsrlNaConfig(batch=16, memory=8, proposals=4, value_candidates=4, refresh_interval=10)
 

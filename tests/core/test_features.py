@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from tests.core.steering_setup import CATALOG
 
 from dsrl_core.errors import InvalidFile, UnknownName
 from dsrl_core.specs import FeatureSpec
 from dsrl_core.steering.features import FeatureMap, raw_features
+from tests.core.steering_setup import CATALOG
 
 POLICY = CATALOG.policy("franka_pick_flow")
 OBSERVATION = torch.tensor([[0.5, 0.1, 0.2, 0.3, 0.08, 0.55, 0.05, 0.02, -0.4]])

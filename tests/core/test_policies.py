@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.core.steering_setup import CATALOG, small_policy
 from safetensors.numpy import load_file, save_file
 
 from dsrl_core.errors import InvalidFile, InvalidValue, UnknownName
 from dsrl_core.policies import file_sha256, load_policy
 from dsrl_core.specs import PolicySpec, require_horizon
+from tests.core.steering_setup import CATALOG, small_policy
 
 
 def repin(spec: PolicySpec) -> PolicySpec:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.core.steering_setup import random_episode
 
 from dsrl_core.data.replay import Replay
 from dsrl_core.specs import RewardSpec
 from dsrl_core.types import Label, Outcome
+from tests.core.steering_setup import random_episode
 
 SPARSE = RewardSpec("sparse_01", discount=0.9, timeout_is_terminal=False)
 

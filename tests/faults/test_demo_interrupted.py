@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ import pytest
 from dsrl_core.errors import DsrlError
 from dsrl_core.evaluation.summary import Measured, Status, Summary
 from dsrl_core.evaluation.summary_file import SUMMARY_FILE, read_summary
-from dsrl_ros.demo.plan import Asked
-from dsrl_ros.demo.plan import plan as plan_of
+from dsrl_ros.demo.plan import Asked, plan
+from dsrl_ros.demo.record import Record
 from dsrl_ros.machine import DomainLock
-from dsrl_ros.paths import catalog
+from dsrl_ros.paths import catalog, prepare_output
 
 DOMAIN = 102
 SIZE = ("--episodes", "1", "--eval-episodes", "2", "--seed", "6")
@@ -107,35 +108,42 @@ def test_stopped_while_it_starts_nothing_is_left(number: signal.Signals, tmp_pat
     assert processes_of(out) == []
 
 
-def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    process = start(out, *SIZE)
-    wait_for((out / SUMMARY_FILE).is_file, process)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    known = catalog()
-    for asked, words in (
-        (Asked(seed=7, resume=True, out=out), "seed is 6 in .*, asked for is 7"),
-        (Asked(episodes=9, resume=True, out=out), "episodes is 1 in .*, asked for is 9"),
-        (Asked(task="dance", resume=True, out=out), "unknown task .*'dance'; available"),
-        (Asked(out=out), "is not empty; choose another with --out, or go on .* --resume"),
-        (Asked(resume=True), "--resume needs the folder"),
-        (Asked(resume=True, out=tmp_path / "no"), "there is no summary.json in"),
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    """The folder of a run of which nothing is done yet."""
+    asked = Asked(episodes=1, eval_episodes=2, seed=6, out=tmp_path / "run")
+    out, summary = plan(asked, catalog())
+    Record(prepare_output(out), summary)
+    return out
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (Asked(seed=7, resume=True), "seed is 6 in .*, asked for is 7"),
+        (Asked(episodes=9, resume=True), "episodes is 1 in .*, asked for is 9"),
+        (Asked(task="dance", resume=True), "unknown task .*'dance'; available"),
+        (Asked(), "is not empty; choose another with --out, or go on .* --resume"),
         (Asked(viewer=True, headless=True), "exclude each other"),
-    ):
-        with pytest.raises(DsrlError, match=words):
-            plan_of(asked, known)
+    ],
+    ids=["seed", "episodes", "task", "no --resume", "viewer"],
+)
+def test_another_run_is_not_gone_on_with(begun: Path, asked: Asked, words: str) -> None:
+    with pytest.raises(DsrlError, match=words):
+        plan(replace(asked, out=begun), catalog())
 
 
-def test_another_policy_is_not_gone_on_with(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    process = start(out, *SIZE)
-    wait_for((out / SUMMARY_FILE).is_file, process)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    path = out / SUMMARY_FILE
-    sha256 = read_summary(out).policy_sha256_before
+def test_what_is_to_be_gone_on_with_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(DsrlError, match="--resume needs the folder"):
+        plan(Asked(resume=True), catalog())
+    with pytest.raises(DsrlError, match=r"there is no summary.json in .*; runs to resume:"):
+        plan(Asked(resume=True, out=tmp_path), catalog())
+
+
+def test_another_policy_is_not_gone_on_with(begun: Path) -> None:
+    sha256 = read_summary(begun).policy_sha256_before
     assert sha256 is not None
+    path = begun / SUMMARY_FILE
     path.write_text(path.read_text().replace(sha256, "0" * 64))
     with pytest.raises(DsrlError, match="cannot resume: policy 'franka_pick_flow' has sha256"):
-        plan_of(Asked(resume=True, out=out), catalog())
+        plan(Asked(resume=True, out=begun), catalog())

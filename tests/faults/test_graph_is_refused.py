@@ -18,7 +18,7 @@ from dsrl_ros.machine import DomainLock
 from dsrl_ros.paths import catalog, prepare_output
 from dsrl_ros.session import GraphSession
 
-DOMAIN = 101
+DOMAIN = 1 + os.getpid() % 99
 NAME = "franka_pick_flow"
 
 

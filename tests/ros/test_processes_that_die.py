@@ -1,10 +1,9 @@
-"""Whatever process is killed in the middle of an episode: it is told, and no labelled one is lost."""
+"""Whatever process is killed in mid-episode: it is told, and no labelled episode is lost."""
 
 from __future__ import annotations
 
 import os
 import signal
-
 from collections.abc import Iterator
 
 import pytest

@@ -31,7 +31,7 @@ class Phase(IntEnum):
 
 
 INVALID = "invalid"
-"""Outcome and end reason of an episode that is neither success nor failure: a lost input, a stop."""
+"""Outcome and end reason of an episode that is neither: an input was lost, it was stopped."""
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def check_values(node: str, cls: type[_Parameters], values: Mapping[str, Any]) -
     return cls(**checked)
 
 
-def _check(place: str, expected: type, declared: Declaration, value: Any) -> Any:
+def _check(place: str, expected: Any, declared: Declaration, value: Any) -> Any:
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not expected:
@@ -209,7 +209,8 @@ def _check(place: str, expected: type, declared: Declaration, value: Any) -> Any
             f"parameter {place} is {value!r}; available: {', '.join(declared.choices)}"
         )
     low, high = declared.minimum, declared.maximum
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
+    number: Any = value
+    if (low is not None and not number >= low) or (high is not None and not number <= high):
         unit = f" [{declared.unit}]" if declared.unit else ""
         raise InvalidValue(
             f"parameter {place} is {value}, expected {low} to {high}{unit}: {declared.description}"

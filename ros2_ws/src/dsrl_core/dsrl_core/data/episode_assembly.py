@@ -70,7 +70,7 @@ class EpisodeAssembly:
 
     def invalid(self, mode: Mode, seed: int, reason: str) -> Episode:
         """What was heard so far, never to be trained on, and why."""
-        steps = []
+        steps: list[DecisionStep] = []
         while (step := self._step(len(steps))) is not None and not step.decision.is_final:
             steps.append(step)
         return Episode(self.number, mode, seed, tuple(steps), INVALID, {"invalid": reason})
@@ -82,4 +82,6 @@ class EpisodeAssembly:
         if decision.is_final:
             return DecisionStep(decision, 0)
         following = self._requests.get(sequence + 1)
-        return following and DecisionStep(decision, following.previous_steps_executed)
+        if following is None:
+            return None
+        return DecisionStep(decision, following.previous_steps_executed)

@@ -42,10 +42,10 @@ def doubles(values: Float64Array) -> array[float]:
     return array("d", np.ascontiguousarray(values, dtype=np.float64).tobytes())
 
 
-def float32(values: Sequence[float], shape: Sequence[int] | None = None) -> Float32Array:
+def float32(values: array[float], shape: Sequence[int] | None = None) -> Float32Array:
     flat = np.frombuffer(values, dtype=np.float32).copy()
     return flat if shape is None else flat.reshape([int(size) for size in shape])
 
 
-def float64(values: Sequence[float]) -> Float64Array:
+def float64(values: array[float]) -> Float64Array:
     return np.frombuffer(values, dtype=np.float64).copy()

@@ -116,7 +116,7 @@ def image_to_message(stamp_ns: int, frame: str, image: np.ndarray) -> Image:
     """An image (height, width, 3) uint8, RGB; one way: no node of ours reads one."""
     height, width, channels = image.shape
     data = array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(image)).cast("B"))
+    data.frombytes(np.ascontiguousarray(image).data.cast("B"))
     message = Image(header=header(stamp_ns, frame), height=height, width=width, encoding="rgb8")
     message.step, message.data = width * channels, data
     return message

@@ -173,7 +173,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             asked.add_done_callback(lambda future: self._on_world(wanted, future))
 
     def _on_world(self, wanted: ResetWanted, future: Future) -> None:
-        if self._reset is None or self._reset[2] is not future:
+        if self._reset is None or self._reset[0] is not wanted:
             return
         self._reset = None
         answer = future.result()

@@ -60,7 +60,7 @@ class AutoOperator(DsrlNode[AutoOperatorParameters]):
     def _press_again(self) -> None:
         """Nothing happened since the last press: the episode manager may have been away."""
         is_open = self._status.phase in (Phase.RUNNING, Phase.AWAITING_LABEL)
-        if is_open and self._has_pressed:
+        if is_open and self._has_pressed and self._pressed is not None:
             self._label.publish(label_to_message(self._pressed))
 
     @property

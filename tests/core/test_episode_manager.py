@@ -1,0 +1,319 @@
+"""The state machine of episodes: its story, its refusals, and what holds in any order of events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from dsrl_core.data.ledger import LabelLedger
+from dsrl_core.episode_manager import REPEATS_MAX, EpisodeManager
+from dsrl_core.errors import DsrlError, InvalidValue
+from dsrl_core.seeding import reset_seed
+from dsrl_core.status import INVALID, LearnerStatus, Phase, RecordedEpisode
+from dsrl_core.types import ChunkRequest, Label, Mode, Outcome
+
+LIMIT_NS = 6_400_000_000
+START_NS = 1_000_000_000
+
+
+def label(episode: int, outcome: Outcome = Outcome.SUCCESS) -> Label:
+    return Label(episode, outcome, float(outcome is Outcome.SUCCESS), "test", 5)
+
+
+def recorded(episode: int, end_reason: str = "ended") -> RecordedEpisode:
+    return RecordedEpisode(episode, "x", 3, 12, 0, end_reason, Mode.TRAIN)
+
+
+def final(episode: int, reason: str = "deadline") -> ChunkRequest:
+    return ChunkRequest(START_NS + LIMIT_NS, episode, 4, 4, reason, final=True)
+
+
+class MemoryLedger:
+    """Writes nothing to disk; the rules of what holds are the real ledger's business."""
+
+    def __init__(self) -> None:
+        self.entries: tuple[Label, ...] = ()
+
+    def append(self, label: Label) -> Label:
+        written = replace(label, entry=len(self.entries) + 1)
+        self.entries += (written,)
+        return written
+
+
+def manager_at(phase: Phase) -> EpisodeManager:
+    """A manager whose first episode of three is in this phase."""
+    ledger, mode = MemoryLedger(), Mode.BASE
+    if phase is Phase.READY:
+        ledger.append(label(0))
+        mode = Mode.TRAIN
+    manager = EpisodeManager(ledger, LIMIT_NS, 0, wait_for_learner=True)
+    if phase is Phase.IDLE:
+        return manager
+    manager.run(mode, 3, seed=1, first_index=0)
+    if phase is not Phase.RESETTING:
+        manager.world_ready(0, START_NS)
+    if phase in (Phase.AWAITING_LABEL, Phase.DONE):
+        manager.requested(final(0))
+    if phase is Phase.DONE:
+        manager.label(label(0, Outcome.FAILURE))
+    assert manager.status.phase is phase
+    return manager
+
+
+def test_a_run_resets_runs_and_ends_each_episode() -> None:
+    manager = EpisodeManager(MemoryLedger(), LIMIT_NS, 0, wait_for_learner=False)
+    manager.run(Mode.TRAIN, 3, seed=1, first_index=0)
+    for number in range(3):
+        wanted = manager.reset_wanted
+        assert wanted is not None
+        assert (wanted.episode, wanted.seed) == (number, reset_seed(1, Mode.TRAIN, number))
+        manager.world_ready(number, START_NS)
+        assert manager.status.phase is Phase.RUNNING
+        assert manager.status.deadline_ns == START_NS + LIMIT_NS
+        manager.label(label(number))
+        assert manager.status.phase is Phase.DONE
+        manager.recorded(recorded(number))
+    assert manager.status.phase is Phase.IDLE
+    assert (manager.status.run_done, manager.status.run_total) == (3, 3)
+
+
+def test_first_index_goes_on_in_the_seeds_series() -> None:
+    manager = EpisodeManager(MemoryLedger(), LIMIT_NS, 40, wait_for_learner=False)
+    assert manager.run(Mode.EVAL, 1, seed=9, first_index=7) == 40
+    assert manager.status.seed == reset_seed(9, Mode.EVAL, 7)
+
+
+def test_next_episode_waits_for_label_and_record_in_either_order() -> None:
+    manager = manager_at(Phase.AWAITING_LABEL)
+    manager.recorded(recorded(0, "deadline"))
+    assert manager.status.episode == 0
+    manager.label(label(0, Outcome.FAILURE))
+    assert manager.status.episode == 1
+
+    manager = manager_at(Phase.DONE)
+    assert manager.status.episode == 0
+    manager.recorded(recorded(0, "deadline"))
+    assert manager.status.episode == 1
+
+
+@pytest.mark.parametrize("mode", [Mode.TRAIN, Mode.EVAL, Mode.ACTOR])
+def test_steered_episode_waits_until_all_labels_are_learned_from(mode: Mode) -> None:
+    ledger = MemoryLedger()
+    ledger.append(label(0))
+    manager = EpisodeManager(ledger, LIMIT_NS, 1, wait_for_learner=True)
+    manager.run(mode, 1, seed=1, first_index=0)
+    manager.world_ready(1, START_NS)
+    assert manager.status.phase is Phase.READY
+
+    manager.learner_progress(LearnerStatus(4, updates_pending=0, ledger_entries=0))
+    assert manager.status.phase is Phase.READY
+    manager.learner_progress(LearnerStatus(4, updates_pending=9, ledger_entries=1))
+    assert manager.status.phase is Phase.READY
+    manager.learner_progress(LearnerStatus(5, updates_pending=0, ledger_entries=1))
+    assert manager.status.phase is Phase.RUNNING
+    assert manager.status.minimum_weights_version == 5
+
+
+@pytest.mark.parametrize("mode", [Mode.BASE, Mode.ZERO])
+def test_unsteered_episode_waits_for_no_learner(mode: Mode) -> None:
+    ledger = MemoryLedger()
+    ledger.append(label(0))
+    manager = EpisodeManager(ledger, LIMIT_NS, 1, wait_for_learner=True)
+    manager.run(mode, 1, seed=1, first_index=0)
+    manager.world_ready(1, START_NS)
+    assert manager.status.phase is Phase.RUNNING
+
+
+def test_undo_asks_for_the_label_again() -> None:
+    manager = manager_at(Phase.DONE)
+    manager.label(label(0, Outcome.UNDO))
+    assert manager.status.phase is Phase.AWAITING_LABEL
+    assert manager.status.outcome == ""
+
+
+def test_invalid_episode_is_repeated_with_its_own_reset_and_not_counted() -> None:
+    manager = manager_at(Phase.RUNNING)
+    seed = manager.status.seed
+    manager.lost("chunk_player is gone")
+    assert (manager.status.phase, manager.status.outcome) == (Phase.DONE, INVALID)
+    assert "chunk_player is gone" in manager.status.message
+    manager.recorded(recorded(0, INVALID))
+    assert (manager.status.episode, manager.status.seed, manager.status.run_done) == (1, seed, 0)
+
+
+def test_run_is_given_up_after_invalid_episodes_in_a_row() -> None:
+    manager = manager_at(Phase.RESETTING)
+    for number in range(REPEATS_MAX):
+        manager.world_ready(number, START_NS)
+        manager.requested(final(number, INVALID))
+        manager.recorded(recorded(number, INVALID))
+    assert manager.status.phase is Phase.IDLE
+    assert f"given up after {REPEATS_MAX} invalid episodes" in manager.status.message
+
+
+def test_labelled_episode_that_was_not_recorded_whole_becomes_invalid() -> None:
+    manager = manager_at(Phase.DONE)
+    manager.recorded(recorded(0, INVALID))
+    assert manager.status.episode == 1
+    assert manager.status.run_done == 0
+    with pytest.raises(InvalidValue, match="episode 0 is invalid"):
+        manager.label(label(0))
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_stop_in_any_phase_leads_to_idle_once_all_is_said(phase: Phase) -> None:
+    manager = manager_at(phase)
+    manager.stop()
+    if manager.status.phase is Phase.AWAITING_LABEL:
+        manager.label(label(0))
+    if manager.status.phase is Phase.DONE:
+        manager.recorded(recorded(0, INVALID if phase is Phase.RUNNING else "deadline"))
+    assert manager.status.phase is Phase.IDLE
+    assert manager.reset_wanted is None
+
+
+def test_second_run_is_refused_while_one_is_not_over() -> None:
+    with pytest.raises(DsrlError, match="episode 0 is RUNNING in a run of 3 episodes"):
+        manager_at(Phase.RUNNING).run(Mode.BASE, 1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("phase", "episode", "words"),
+    [
+        (Phase.RUNNING, 5, "there is no episode 5; the last one is 0"),
+        (Phase.RESETTING, 0, "episode 0 is RESETTING; expected RUNNING or over"),
+    ],
+)
+def test_label_of_what_has_not_run_is_refused(phase: Phase, episode: int, words: str) -> None:
+    with pytest.raises(InvalidValue, match=words):
+        manager_at(phase).label(label(episode))
+
+
+def test_failed_reset_ends_the_run_with_the_reason() -> None:
+    manager = manager_at(Phase.RESETTING)
+    manager.reset_failed(0, "no answer")
+    assert manager.status.phase is Phase.IDLE
+    assert "no answer" in manager.status.message
+
+
+def test_labels_are_in_the_real_ledger(tmp_path: Path) -> None:
+    with LabelLedger(tmp_path / "ledger.jsonl") as ledger:
+        manager = EpisodeManager(ledger, LIMIT_NS, 0, wait_for_learner=False)
+        manager.run(Mode.BASE, 1, 0, 0)
+        manager.world_ready(0, START_NS)
+        written = manager.label(label(0))
+        assert (written.entry, ledger.outcome_of(0)) == (1, Outcome.SUCCESS)
+
+
+ALLOWED = {
+    Phase.IDLE: {Phase.RESETTING},
+    Phase.RESETTING: {Phase.READY, Phase.RUNNING, Phase.IDLE},
+    Phase.READY: {Phase.RUNNING, Phase.IDLE},
+    Phase.RUNNING: {Phase.AWAITING_LABEL, Phase.DONE},
+    Phase.AWAITING_LABEL: {Phase.DONE, Phase.RESETTING, Phase.IDLE},
+    Phase.DONE: {Phase.AWAITING_LABEL, Phase.RESETTING, Phase.IDLE},
+}
+NUMBERS = st.integers(0, 4)
+
+
+class AnyOrder(RuleBasedStateMachine):
+    """Events of any kind, about any episode, in any order and more than once."""
+
+    @initialize(wait=st.booleans())
+    def begin(self, wait: bool) -> None:
+        self.ledger = MemoryLedger()
+        self.wait = wait
+        self.manager = EpisodeManager(self.ledger, LIMIT_NS, 0, wait_for_learner=wait)
+        self.before = self.manager.status
+        self.entries = 0
+
+    @rule(mode=st.sampled_from(Mode), count=st.integers(0, 3))
+    def run(self, mode: Mode, count: int) -> None:
+        try:
+            self.manager.run(mode, count, 1, 0)
+        except DsrlError:
+            assert self.before.phase is not Phase.IDLE
+
+    @rule()
+    def stop(self) -> None:
+        self.manager.stop()
+
+    @rule(episode=NUMBERS)
+    def world_ready(self, episode: int) -> None:
+        self.manager.world_ready(episode, START_NS)
+
+    @rule(episode=NUMBERS)
+    def reset_failed(self, episode: int) -> None:
+        self.manager.reset_failed(episode, "no answer")
+
+    @rule(entries=st.integers(0, 9), pending=st.integers(0, 1), version=st.integers(0, 9))
+    def learner(self, entries: int, pending: int, version: int) -> None:
+        status = LearnerStatus(version, updates_pending=pending, ledger_entries=entries)
+        self.manager.learner_progress(status)
+
+    @rule(episode=NUMBERS, reason=st.sampled_from(["deadline", "ended", INVALID]))
+    def closing(self, episode: int, reason: str) -> None:
+        self.manager.requested(final(episode, reason))
+
+    @rule(episode=NUMBERS, outcome=st.sampled_from(Outcome))
+    def press(self, episode: int, outcome: Outcome) -> None:
+        try:
+            self.manager.label(label(episode, outcome))
+        except InvalidValue:
+            assert len(self.ledger.entries) == self.entries
+        self.entries = len(self.ledger.entries)
+
+    @rule(episode=NUMBERS, reason=st.sampled_from(["deadline", "ended", INVALID]))
+    def stored(self, episode: int, reason: str) -> None:
+        self.manager.recorded(recorded(episode, reason))
+
+    @rule()
+    def lost(self) -> None:
+        self.manager.lost("franka_sim is gone")
+
+    @precondition(lambda self: self.manager.reset_wanted is not None)
+    @rule()
+    def carry_out(self) -> None:
+        wanted, self.manager.reset_wanted = self.manager.reset_wanted, None
+        assert wanted is not None
+        self.manager.world_ready(wanted.episode, START_NS)
+
+    @invariant()
+    def only_known_ways_are_gone(self) -> None:
+        before, now = self.before, self.manager.status
+        if now.episode == before.episode and now.phase is not before.phase:
+            first = before.phase is Phase.IDLE and before.episode == 0
+            assert first or now.phase in ALLOWED[before.phase], (before, now)
+        assert now.episode >= before.episode
+        if now.episode > before.episode:
+            assert before.phase not in (Phase.RUNNING,) or now.phase is not Phase.RUNNING
+        self.before = now
+
+    @invariant()
+    def a_running_episode_has_a_deadline_and_no_outcome(self) -> None:
+        status = self.manager.status
+        if status.phase is Phase.RUNNING:
+            assert status.deadline_ns == status.started_ns + LIMIT_NS
+            assert status.outcome == ""
+        if status.phase is Phase.DONE:
+            assert status.outcome
+
+    @invariant()
+    def counts_stay_within_the_run(self) -> None:
+        status = self.manager.status
+        assert status.run_total == 0 or status.run_done <= status.run_total
+
+
+TestAnyOrder = AnyOrder.TestCase
+TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
