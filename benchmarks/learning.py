@@ -42,7 +42,7 @@ OFFLINE_UPDATES = 3000
 RESULTS = Path(__file__).parent / "results" / "learning.json"
 VARIANTS = ("task features", "raw inputs", "offline")
 
-PROTOTYPE = """Beside it, as measured before (single seeds, 100 starts, base .40, at 20 online episodes):
+PROTOTYPE = """Beside it, as measured before (100 starts, base .40, at 20 online episodes):
 prototype NA .84 .68 .16 .04 | probe, lambda .7, inv, CEM .94 1 .94 1 (at 40: .97 .99 1 .98)
 probe with raw inputs .30-.44 | released class: published settings .19 .01, best found .68 .52
 probe + 30 labelled demonstrations at 0 episodes 1 .98 .99 .98"""

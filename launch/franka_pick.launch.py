@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument
 
 from dsrl_ros.graph import GraphOptions
 from dsrl_ros.launching import graph
-from launch import LaunchDescription
 
 ARGUMENTS = (
     DeclareLaunchArgument("policy", default_value="", description="Empty: the task's own."),

@@ -40,8 +40,8 @@ DEMONSTRATIONS = 30
 CLOSED_M, LIFTED_M = 0.05, 0.212
 """Gripper width and tool height at which a demonstration is at its end."""
 SEED = 11
-"""Of the demonstrations and the training. Seed and error are one of some twenty pairs tried, on other
-resets than those of the measurement, for a base rate in the middle of the gate."""
+"""Of the demonstrations and the training. Seed and error are one of some twenty pairs tried, on
+other resets than those of the measurement, for a base rate in the middle of the gate."""
 MEASUREMENT_SEED = 20261122
 RESETS = 300
 TRAINING_STEPS = 6000

@@ -1,4 +1,4 @@
-"""The core runs where ROS is not: no module of it imports rclpy, messages, or the packages above."""
+"""The core runs where ROS is not: no module imports rclpy, messages, or the packages above."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ NODES = (
 def installed(folder: str, pattern: str) -> list[tuple[str, list[str]]]:
     """data_files entries for the files of a folder, which may be a symlink; none is an error."""
     found = [f for f in sorted((HERE / folder).rglob(pattern)) if is_data(f)]
-    if not found and folder == "config":  # TEMPORARY
+    if not found:
         raise FileNotFoundError(f"{PACKAGE}: no {folder}/{pattern} to install")
     targets: dict[str, list[str]] = {}
     for file in found:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from launch import LaunchContext
 from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from dsrl_ros.graph import GraphOptions, describe
 from dsrl_ros.paths import prepare_output
-from launch import LaunchContext
 
 
 def graph(options: Callable[[Callable[[str], str]], GraphOptions]) -> OpaqueFunction:
