@@ -87,7 +87,7 @@ def measure(variant: str, seed: int, resets: int) -> Run:
     task = catalog.task(TASK)
     policy = load_policy(catalog.policy(task.policy))
     if variant == "raw inputs":
-        task = replace(task, features=raw_features(policy.spec))
+        task = replace(task, features=raw_features(policy.spec), critic_sees_chunk=True)
     learner = Learner(task, policy, seed)
     decisions = DecisionLoop(task, policy, seed)
     rollout = make_rollout(task, catalog, policy.spec, decisions)

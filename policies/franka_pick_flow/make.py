@@ -39,7 +39,7 @@ TASK = "franka_pick"
 DEMONSTRATIONS = 30
 CLOSED_M, LIFTED_M = 0.05, 0.212
 """Gripper width and tool height at which a demonstration is at its end."""
-SEED = 11
+SEED = 4
 """Of the demonstrations and the training. Seed and error are one of some twenty pairs tried, on
 other resets than those of the measurement, for a base rate in the middle of the gate."""
 MEASUREMENT_SEED = 20261122
@@ -49,11 +49,11 @@ BATCH = 256
 LEARNING_RATE = 1e-3
 
 
-ERROR_MEAN_M = (0.024, -0.020)
-ERROR_SIGMA_M = 0.024
+ERROR_MEAN_M = (0.022, -0.018)
+ERROR_SIGMA_M = 0.028
 """Of a demonstration's constant error in the gripper's frame; without the mean, zero noise would
 already pick the cube."""
-TREMOR_M = 0.006
+TREMOR_M = 0.005
 """Standard deviation of the hand's lateral tremor per action while it approaches: it makes every
 stage of the approach, and not only the first chunk, something that noise can change."""
 STEADY_HEIGHT_M = 0.02

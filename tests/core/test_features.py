@@ -19,7 +19,7 @@ OFFSET = {"name": "offset", "kind": "difference", "of": "object_position", "minu
 
 
 def features(*specs: FeatureSpec) -> FeatureMap:
-    return FeatureMap(specs, POLICY)
+    return FeatureMap(specs, POLICY, sees_chunk=False)
 
 
 def test_a_difference_is_scaled_and_squashed() -> None:
@@ -58,9 +58,26 @@ def test_the_end_of_a_chunk_adds_its_displacements_and_takes_its_last_width() ->
     torch.testing.assert_close(found, wanted)
 
 
+def test_the_path_of_a_chunk_is_seen_after_every_action() -> None:
+    chunk = STILL.clone()
+    chunk[0, :, 0] = 0.01
+    path = FeatureSpec(**OFFSET, axes=(0,), scales=(1.0,), when=("chunk_path",))
+    seen = features(FeatureSpec(name="now", kind="value", of="tool_yaw"), path)
+    found = seen.of_state_chunk(OBSERVATION, chunk)[0, 1:]
+    torch.testing.assert_close(found, torch.tanh(torch.tensor([0.04, 0.03, 0.02, 0.01])))
+
+
+def test_the_chunk_itself_is_an_input_where_the_task_says_so() -> None:
+    spec = FeatureSpec(name="now", kind="value", of="tool_yaw")
+    without = FeatureMap((spec,), POLICY, sees_chunk=False)
+    assert FeatureMap((spec,), POLICY, sees_chunk=True).state_chunk_size == (
+        without.state_chunk_size + POLICY.horizon * POLICY.action_dim
+    )
+
+
 def test_a_chunk_does_not_change_what_the_actor_sees() -> None:
     task = CATALOG.task("franka_pick")
-    seen = FeatureMap(task.features, POLICY)
+    seen = FeatureMap(task.features, POLICY, task.critic_sees_chunk)
     moving = torch.ones_like(STILL)
     now = seen.of_state(OBSERVATION)
     torch.testing.assert_close(seen.of_state_chunk(OBSERVATION, moving)[:, : now.shape[1]], now)

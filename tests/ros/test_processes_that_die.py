@@ -76,18 +76,34 @@ def test_run_goes_on_with_the_same_outcomes(
 
 def test_stop_makes_the_running_episode_invalid(graph: GraphSession) -> None:
     client = graph.client
-    number = client.begin(Mode.BASE, 5, SEED, 0)
-    client.wait_for(
-        "start", lambda: client.status is not None and client.status.phase is Phase.RUNNING, 10.0
-    )
+
+    def is_in(phase: Phase) -> bool:
+        return client.status is not None and client.status.phase is phase
+
+    number = client.begin(Mode.BASE, 50, SEED, 0)
+    client.wait_for("start", lambda: is_in(Phase.RUNNING), 10.0)
     client.stop()
-    client.wait_for(
-        "end", lambda: client.status is not None and client.status.phase is Phase.IDLE, 10.0
-    )
-    last = max(client.recorded)
-    assert last >= number
-    store = EpisodeStore(graph.graph.options.out / "episodes")
-    assert not store.read(last).is_valid or client.labels.get(last) is not None
+    client.wait_for("end", lambda: is_in(Phase.IDLE), 10.0)
+
+    assert client.status is not None
+    last = client.status.episode
+    assert number <= last < number + 50
+    episode = EpisodeStore(graph.graph.options.out / "episodes").read(last)
+    if episode.is_valid:  # it was over before the stop came
+        client.wait_for("label", lambda: last in client.labels, 10.0)
+
+
+def test_a_run_is_lost_with_the_episode_manager_and_the_next_one_is_served(
+    graph: GraphSession, undisturbed: list[EpisodeResult]
+) -> None:
+    def kill_manager(_: EpisodeResult) -> None:
+        kill(graph, "episode_manager")
+
+    with pytest.raises(DsrlError, match=f"the run ended after . of {COUNT} episodes"):
+        graph.run(Mode.BASE, COUNT, progress=kill_manager)
+
+    again = graph.run(Mode.BASE, COUNT)
+    assert [result.outcome for result in again] == [r.outcome for r in undisturbed]
 
 
 def test_without_its_simulator_a_run_is_given_up(graph: GraphSession) -> None:

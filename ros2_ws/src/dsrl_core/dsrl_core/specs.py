@@ -176,8 +176,9 @@ class FeatureSpec:
     scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)
     offset: float = 0.0
     """Subtracted before scaling."""
-    when: tuple[Literal["now", "chunk_end"], ...] = ("now",)
-    """chunk_end: with the action's displacement of the tool added; only a critic sees it."""
+    when: tuple[Literal["now", "chunk_end", "chunk_path"], ...] = ("now",)
+    """now; with the motion of a whole chunk added; after every action of it. A chunk is only known
+    to a critic."""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -243,6 +244,8 @@ class TaskSpec:
     reward: RewardSpec
     steering: SteeringSpec
     features: Annotated[tuple[FeatureSpec, ...], Field(min_length=1)]
+    critic_sees_chunk: bool
+    """Whether the critics see the chunk's actions themselves, beside the features of it."""
     input_age_max_s: Positive
     """An input older than this at the time of a decision is stale, and the decision waits."""
     folder: Path = Path()

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import Executor, ExternalShutdownException
+from rclpy.executors import Executor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.timer import Timer
@@ -76,8 +76,10 @@ def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> Non
     except (DsrlError, ParameterException) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(REFUSED)
-    except ExternalShutdownException:
-        pass
+    except Exception:
+        # Between a signal and the end of a callback nothing can be published any more.
+        if rclpy.ok():
+            raise
     finally:
         if node is not None:
             node.close()

@@ -68,7 +68,7 @@ class NoiseActorParameters(TaskParameters):
         2.0, "The policy server must answer within.", unit="s", minimum=0.01, maximum=60.0
     )
     closing_timeout_s: float = parameter(
-        0.5,
+        3.0,
         "After so long a closing record is made of inputs within the age limit.",
         unit="s, wall clock",
         minimum=0.05,

@@ -6,6 +6,7 @@ What a real FR3 publishes has its names and QoS from franka_ros2; what only a si
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from rclpy.node import Node
@@ -18,6 +19,7 @@ from dsrl_ros import topics
 from dsrl_ros.conversions.basics import time_to_message
 from dsrl_ros.conversions.robot import (
     StampedPose,
+    camera_info_to_message,
     finger_positions,
     image_to_message,
     pose_to_message,
@@ -47,6 +49,7 @@ class RosFace:
         self._robot_mode = topics.ROBOT_MODE.publisher(node)
         self._success = topics.SIM_SUCCESS.publisher(node)
         self._images = {name: topics.camera_image(name).publisher(node) for name in CAMERAS}
+        self._infos = {name: topics.camera_info(name).publisher(node) for name in CAMERAS}
         self._joints = JointState(name=list(robot.joint_names))
         self._fingers = JointState(name=list(robot.finger_joint_names))
 
@@ -83,13 +86,16 @@ class RosFace:
         self._robot_mode.publish(Int32(data=mode))
 
     def images(self, world: World, width: int, height: int) -> None:
-        """One image of every camera that somebody listens to."""
+        """One image of every camera that somebody listens to, and its intrinsics.
+
+        Raises:
+            RendererMissing: nothing on this machine can draw without a screen.
+        """
         for name, publisher in self._images.items():
             if publisher.get_subscription_count():
+                frame, now_ns = f"{name}_camera", world.time_ns
                 image = world.render(name, width, height)
-                publisher.publish(image_to_message(world.time_ns, f"{name}_camera", image))
-
-    @property
-    def is_watched(self) -> bool:
-        """Whether anybody listens to a camera."""
-        return any(publisher.get_subscription_count() for publisher in self._images.values())
+                publisher.publish(image_to_message(now_ns, frame, image))
+                angle = math.radians(float(world.model.camera(name).fovy[0]))
+                info = camera_info_to_message(now_ns, frame, width, height, angle)
+                self._infos[name].publish(info)

@@ -1,0 +1,1 @@
+"""Statistics, summaries, pictures and reports of runs; nothing here runs a robot."""

@@ -59,7 +59,7 @@ class DsrlNaConfig:
     """noise_critic: share of the actor's own noises among those that Q^W is distilled on."""
     updates_first: int = 500
     """Updates due when the warm-up is complete."""
-    updates_per_episode: int = 100
+    updates_per_episode: int = 150
 
 
 class DsrlNa:

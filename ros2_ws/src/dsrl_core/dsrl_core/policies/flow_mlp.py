@@ -69,24 +69,33 @@ class FlowNetwork(nn.Module):
         """x (batch, chunk_size), time (batch, 1), features: the field at x, as x is shaped."""
         return torch.as_tensor(self.field(torch.cat([x, _embed(time), features], dim=-1)))
 
-    def integrate(self, features: Tensor, noise: Tensor, steps: int) -> Tensor:
-        """Noise (n, chunk_size) to chunks (n, chunk_size) in physical units, by Euler steps.
 
-        What does not change along the way (the observation's part of the first layer) is computed
-        once: encode once, decode many.
-        """
-        first = self.field[0]
+class FlowDecoder:
+    """A network made ready to be integrated: what no call changes is computed once.
+
+    The first layer falls into the parts of x, of time and of the features: the time's is known
+    beforehand, the features' once per observation (encode once, decode many).
+    """
+
+    def __init__(self, network: FlowNetwork, steps: int) -> None:
+        first, size = network.field[0], network.shape.chunk_size
         assert isinstance(first, nn.Linear)
-        size = self.shape.chunk_size
         of_x, rest = first.weight[:, :size], first.weight[:, size:]
         of_time, of_features = rest[:, : 2 * TIME_FREQUENCIES], rest[:, 2 * TIME_FREQUENCIES :]
-        fixed = features @ of_features.T + first.bias
+        times = torch.arange(steps)[:, None] / steps
+        self._steps = steps
+        self._of_x, self._of_features, self._bias = of_x.T, of_features.T, first.bias
+        self._of_times = _embed(times) @ of_time.T
+        self._rest = network.field[1:]
+        self._mean, self._std = network.chunk_mean, network.chunk_std
+
+    def integrate(self, features: Tensor, noise: Tensor) -> Tensor:
+        """Noise (n, chunk_size) to chunks (n, chunk_size) in physical units, by Euler steps."""
+        fixed = features @ self._of_features + self._bias
         x = noise
-        for step in range(steps):
-            time = torch.full((1, 1), step / steps)
-            hidden = x @ of_x.T + (fixed + _embed(time) @ of_time.T)
-            x = x + self.field[1:](hidden) / steps
-        return x * self.chunk_std + self.chunk_mean
+        for of_time in self._of_times:
+            x = x + self._rest(x @ self._of_x + (fixed + of_time)) / self._steps
+        return x * self._std + self._mean
 
 
 def _embed(time: Tensor) -> Tensor:
@@ -100,6 +109,8 @@ class FlowMlpPolicy:
     def __init__(self, spec: PolicySpec) -> None:
         self.spec = spec
         self._network = _load(spec)
+        with torch.inference_mode():
+            self._decoder = FlowDecoder(self._network, spec.denoising_steps)
 
     def encode(self, observations: Float32Array) -> Encoded:
         check_observations(self.spec, observations)
@@ -112,7 +123,7 @@ class FlowMlpPolicy:
         flat = torch.from_numpy(np.array(noises, dtype=np.float32)).flatten(1)
         with torch.inference_mode():
             features = torch.from_numpy(encoded.features)
-            chunks = self._network.integrate(features, flat, self.spec.denoising_steps)
+            chunks = self._decoder.integrate(features, flat)
         return chunks.reshape(-1, *self.spec.chunk_shape).numpy()
 
     def digest(self) -> str:

@@ -20,7 +20,10 @@ from dsrl_core.specs import FeatureSpec, FieldSpec, PolicySpec
 class FeatureMap:
     """Compiled features of one task and policy."""
 
-    def __init__(self, features: Sequence[FeatureSpec], policy: PolicySpec) -> None:
+    def __init__(
+        self, features: Sequence[FeatureSpec], policy: PolicySpec, sees_chunk: bool
+    ) -> None:
+        self._sees_chunk = sees_chunk
         self._observation = _slices(policy.observation)
         self._actions = [
             (self._observation[part.moves], place, part.relative)
@@ -49,23 +52,31 @@ class FeatureMap:
     def of_state_chunk(self, observations: Tensor, chunks: Tensor) -> Tensor:
         """Observations (..., observation_size), chunks (..., horizon, action_dim) to inputs of Q^A.
 
-        The state's features, those at the end of the chunk, and the chunk itself.
+        The state's features, those along or at the end of the chunk, and perhaps the chunk itself.
         """
-        after = self._after(observations, chunks)
         parts = [self.of_state(observations)]
-        parts += [self._evaluate(f, after) for f in self._features if "chunk_end" in f.when]
-        parts.append((chunks / self._chunk_scale).flatten(-2))
+        path = self._path(observations, chunks)
+        for feature in self._features:
+            if "chunk_path" in feature.when:
+                parts.append(self._evaluate(feature, path).flatten(-2))
+            if "chunk_end" in feature.when:
+                parts.append(self._evaluate(feature, path[..., -1, :]))
+        if self._sees_chunk:
+            parts.append((chunks / self._chunk_scale).flatten(-2))
         return torch.cat(parts, dim=-1)
 
-    def _after(self, observations: Tensor, chunks: Tensor) -> Tensor:
-        """The observation with the chunk's commanded motion added, as if nothing hindered it."""
-        after = observations.clone()
+    def _path(self, observations: Tensor, chunks: Tensor) -> Tensor:
+        """The observation after each action as commanded, as if nothing hindered it.
+
+        Shape (..., horizon, observation_size).
+        """
+        path = observations[..., None, :].repeat_interleave(chunks.shape[-2], dim=-2)
         for field, place, relative in self._actions:
             if relative:
-                after[..., field] = observations[..., field] + chunks[..., place].sum(dim=-2)
+                path[..., field] += chunks[..., place].cumsum(dim=-2)
             else:
-                after[..., field] = chunks[..., -1, place]
-        return after
+                path[..., field] = chunks[..., place]
+        return path
 
     def _evaluate(self, feature: FeatureSpec, observations: Tensor) -> Tensor:
         value = observations[..., self._observation[feature.of]]

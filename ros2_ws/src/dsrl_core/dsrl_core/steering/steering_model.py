@@ -77,7 +77,7 @@ class ModelContext:
 
     @staticmethod
     def of(task: TaskSpec, policy: PolicySpec) -> ModelContext:
-        features = FeatureMap(task.features, policy)
+        features = FeatureMap(task.features, policy, task.critic_sees_chunk)
         noise_map = NoiseMap(task.steering.noise_shape, policy, task.steering.noise_bound)
         return ModelContext(policy, features, noise_map)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.status import EpisodeStatus, Phase
 from dsrl_core.types import Mode
 from dsrl_ros.paths import domain
@@ -38,8 +39,7 @@ def up(
     options = SessionOptions(policy, sim, realtime, viewer, False, tuple(param or ()))
     console = Console()
     with GraphSession(task, out, seed, options) as session:
-        started = session.client.status
-        first = 0 if started is None else started.episode
+        first = EpisodeStore(out / "episodes").next_number()
         console.print(
             f"The graph is up on ROS domain {domain()}; everything goes to {out}.\n"
             f"Label every episode from another terminal: {_BUTTONS}\n"

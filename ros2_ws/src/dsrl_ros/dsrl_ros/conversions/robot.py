@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from dsrl_core.types import NANOSECONDS_PER_SECOND, Float64Array, Pose
 from dsrl_ros.conversions.basics import doubles, float64, header, stamp_of
@@ -119,4 +120,18 @@ def image_to_message(stamp_ns: int, frame: str, image: np.ndarray) -> Image:
     data.frombytes(np.ascontiguousarray(image).data.cast("B"))
     message = Image(header=header(stamp_ns, frame), height=height, width=width, encoding="rgb8")
     message.step, message.data = width * channels, data
+    return message
+
+
+def camera_info_to_message(
+    stamp_ns: int, frame: str, width: int, height: int, vertical_angle_rad: float
+) -> CameraInfo:
+    """A pinhole camera without distortion, looking through the image's centre; one way."""
+    focal_px = 0.5 * height / math.tan(0.5 * vertical_angle_rad)
+    x, y = 0.5 * width, 0.5 * height
+    message = CameraInfo(header=header(stamp_ns, frame), width=width, height=height)
+    message.distortion_model, message.d = "plumb_bob", [0.0] * 5
+    message.k = [focal_px, 0.0, x, 0.0, focal_px, y, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [focal_px, 0.0, x, 0.0, 0.0, focal_px, y, 0.0, 0.0, 0.0, 1.0, 0.0]
     return message

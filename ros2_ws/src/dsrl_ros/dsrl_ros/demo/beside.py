@@ -22,9 +22,9 @@ class Program:
 
     def __init__(self, module: str, arguments: Sequence[str]) -> None:
         self._module = module
-        # In a session of its own: Ctrl+C is ours to pass on.
+        # In a session of its own: Ctrl+C is ours to pass on. Nice: the robot goes first.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            ["nice", sys.executable, "-m", module, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

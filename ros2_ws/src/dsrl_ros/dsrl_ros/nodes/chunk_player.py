@@ -28,6 +28,8 @@ from dsrl_ros.paths import catalog
 
 _JOIN_NS = NANOSECONDS_PER_SECOND // 2
 """In real time an episode may be joined so late; in lock-step only at its very first tick."""
+_ASK_AGAIN_NS = NANOSECONDS_PER_SECOND // 4
+"""A request of which nothing came is repeated after this."""
 
 
 class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
@@ -52,6 +54,9 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
         self._state: JointState | None = None
         self._playing: int | None = None
         self._sent_ns = 0
+        self._ticked_ns = -1
+        self._asked: ChunkRequest | None = None
+        self._asked_ns = 0
         self._request = topics.CHUNK_REQUEST.publisher(self)
         self._set_point = topics.TARGET_JOINT.publisher(self)
         self._gripper = topics.GRIPPER_TARGET.publisher(self)
@@ -102,15 +107,23 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
 
     def _tick(self) -> None:
         assert self._state is not None
-        pending = self._player.pending
-        tick = self._player.tick(stamp_of(self._state), positions_of(self._state))
-        request = tick.request
-        if request is None and self._lock_step and pending is not None:
-            request = self._player.pending
-        if request is not None:
-            self._send_request(request)
+        stamp_ns = stamp_of(self._state)
+        is_repeated = stamp_ns == self._ticked_ns
+        self._ticked_ns = stamp_ns
+        tick = self._player.tick(stamp_ns, positions_of(self._state))
+        if tick.request is not None:
+            self._send_request(tick.request)
+        elif is_repeated or stamp_ns - self._asked_ns >= _ASK_AGAIN_NS:
+            self._ask_again(stamp_ns)
         if tick.set_point is not None and not self._waits:
             self._send(tick.set_point)
+
+    def _ask_again(self, now_ns: int) -> None:
+        """Somebody may not have heard the last request: nothing came of it yet."""
+        asked = self._asked
+        if asked is not None and (self._player.pending is asked or asked.final):
+            self._asked_ns = now_ns
+            self._request.publish(request_to_message(asked))
 
     @property
     def _waits(self) -> bool:
@@ -124,6 +137,7 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
     def _send_request(self, request: ChunkRequest) -> None:
         if request.final and self._safety.hold_reason is not None:
             self.get_logger().error(f"the arm is held: {self._safety.hold_reason}")
+        self._asked, self._asked_ns = request, request.stamp_ns
         self._request.publish(request_to_message(request))
 
     def _send(self, set_point: SetPoint) -> None:

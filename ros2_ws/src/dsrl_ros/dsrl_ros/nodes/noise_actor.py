@@ -27,6 +27,9 @@ from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import NoiseActorParameters
 from dsrl_ros.paths import catalog
 
+_TRY_AGAIN_S = 0.5
+"""A decision that could not be made is tried again after this; on the wall's clock."""
+
 
 class NoiseActor(DsrlNode[NoiseActorParameters]):
     """Adapter of `dsrl_core.steering.decision_loop`."""
@@ -57,7 +60,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         topics.CURRENT_POSE.subscribe(self, self._on_tool)
         topics.OBJECT_POSE.subscribe(self, self._on_object)
         topics.GRIPPER_STATES.subscribe(self, self._on_gripper)
-        self.wall_timer(self.parameters.closing_timeout_s, self._on_timer)
+        self.wall_timer(_TRY_AGAIN_S, self._on_timer)
 
     # What comes in.
 

@@ -21,6 +21,7 @@ from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import FrankaSimParameters
 from dsrl_ros.paths import catalog
 from dsrl_sim.environment import SimulatedRobot
+from dsrl_sim.rendering import RendererMissing
 from dsrl_sim.ros_face import MODE_IDLE, MODE_MOVE, RosFace
 
 
@@ -39,6 +40,7 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
         self._world = self._robot.world
         self._face = RosFace(self, self._spec, to_nanoseconds(self.parameters.clock_period_s))
         self._is_running = False
+        self._can_draw = True
         self._was_moved = False
         self._target: JointState | None = None
         self._gripper_target: JointState | None = None
@@ -113,16 +115,22 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
     # Time goes on.
 
     def _step_in_lock_step(self) -> None:
-        """Go on if everything that belongs to the present tick has come, in whatever order."""
+        """Go on if everything that belongs to the present tick has come, in whatever order.
+
+        A set-point that was sent before its sender heard of the episode's end is carried out too:
+        both then stand at the same time.
+        """
         world, target = self._world, self._target
-        if not self._is_running or world.success or not self._is_due(target):
+        if world.success or not self._is_due(target):
             return
         if self._on_grid and not self._is_due(self._gripper_target):
             return
         assert target is not None
         self._was_moved = True
         self._advance(positions_of(target))
-        if not world.success:
+        if not self._is_running:
+            self._face.inputs(world)
+        elif not world.success:
             self._face.joint_states(world)
 
     def _pass_time(self) -> None:
@@ -167,7 +175,15 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
         self._publish_images()
 
     def _publish_images(self) -> None:
-        self._face.images(self._world, self.parameters.camera_width, self.parameters.camera_height)
+        """Images for whoever listens; without a renderer it is said once, and all else goes on."""
+        if not self._can_draw:
+            return
+        width, height = self.parameters.camera_width, self.parameters.camera_height
+        try:
+            self._face.images(self._world, width, height)
+        except RendererMissing as error:
+            self._can_draw = False
+            self.get_logger().error(f"no images: {error}")
 
     def _repeat(self) -> None:
         if self._was_moved:
