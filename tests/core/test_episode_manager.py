@@ -135,6 +135,16 @@ def test_unsteered_episode_waits_for_no_learner(mode: Mode) -> None:
     assert manager.status.phase is Phase.RUNNING
 
 
+def test_the_same_press_again_changes_nothing() -> None:
+    manager = manager_at(Phase.AWAITING_LABEL)
+    first = manager.label(label(0))
+    manager.label(replace(label(0, Outcome.UNDO), stamp_ns=6))
+    entries = manager._ledger.entries
+    assert manager.label(label(0)) == first
+    assert manager._ledger.entries == entries
+    assert manager.status.phase is Phase.AWAITING_LABEL
+
+
 def test_undo_asks_for_the_label_again() -> None:
     manager = manager_at(Phase.DONE)
     manager.label(label(0, Outcome.UNDO))
@@ -220,7 +230,8 @@ ALLOWED = {
     Phase.IDLE: {Phase.RESETTING},
     Phase.RESETTING: {Phase.READY, Phase.RUNNING, Phase.IDLE},
     Phase.READY: {Phase.RUNNING, Phase.IDLE},
-    Phase.RUNNING: {Phase.AWAITING_LABEL, Phase.DONE},
+    # To IDLE at once: the last of a run, on disk before its end was heard of, labelled by then.
+    Phase.RUNNING: {Phase.AWAITING_LABEL, Phase.DONE, Phase.IDLE},
     Phase.AWAITING_LABEL: {Phase.DONE, Phase.RESETTING, Phase.IDLE},
     Phase.DONE: {Phase.AWAITING_LABEL, Phase.RESETTING, Phase.IDLE},
 }
@@ -266,10 +277,10 @@ class AnyOrder(RuleBasedStateMachine):
     def closing(self, episode: int, reason: str) -> None:
         self.manager.requested(final(episode, reason))
 
-    @rule(episode=NUMBERS, outcome=st.sampled_from(Outcome))
-    def press(self, episode: int, outcome: Outcome) -> None:
+    @rule(episode=NUMBERS, outcome=st.sampled_from(Outcome), stamp=st.integers(0, 3))
+    def press(self, episode: int, outcome: Outcome, stamp: int) -> None:
         try:
-            self.manager.label(label(episode, outcome))
+            self.manager.label(replace(label(episode, outcome), stamp_ns=stamp))
         except InvalidValue:
             assert len(self.ledger.entries) == self.entries
         self.entries = len(self.ledger.entries)

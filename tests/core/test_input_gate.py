@@ -26,6 +26,7 @@ def test_nothing_is_decided_without_every_input(missing: str, exact: bool) -> No
     gate = gate_with({name: 1000 for name in INPUTS if name != missing}, exact)
     assert gate.take(1000) is None
     assert f"{missing} (never heard)" in gate.missing(1000)
+    assert gate.never_heard() == missing
 
 
 @pytest.mark.parametrize("old", INPUTS)

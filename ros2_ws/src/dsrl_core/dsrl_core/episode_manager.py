@@ -105,9 +105,13 @@ class EpisodeManager:
     def label(self, label: Label) -> Label:
         """Write a label to the ledger; the entry as written.
 
+        The same press again (of one author at one time) changes nothing and gives its entry.
+
         Raises:
             DsrlError: there is no such episode, it has not run, or the ledger refuses.
         """
+        if (known := self._entry_of(label)) is not None:
+            return known
         self._check_labelled(label.episode)
         written = self._ledger.append(label)
         if label.episode == self.status.episode:
@@ -203,6 +207,15 @@ class EpisodeManager:
             raise InvalidValue(
                 f"episode {episode} is invalid: neither success nor failure, and never trained on"
             )
+
+    def _entry_of(self, label: Label) -> Label | None:
+        """The entry of this very press, if it was heard before."""
+
+        def press(entry: Label) -> tuple[object, ...]:
+            return entry.stamp_ns, entry.author, entry.episode, entry.outcome
+
+        pressed = press(label)
+        return next((e for e in reversed(self._ledger.entries) if press(e) == pressed), None)
 
     def _follow(self, label: Label) -> None:
         if label.outcome == "undo":

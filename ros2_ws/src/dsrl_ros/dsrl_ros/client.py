@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -28,6 +29,7 @@ from dsrl_ros.conversions.learning import learner_from_message, policy_from_mess
 from dsrl_ros.paths import domain
 
 _ANSWER_S: Final = 10.0
+_PRESS_AGAIN_S: Final = 0.5
 
 
 class GraphClient:
@@ -117,24 +119,29 @@ class GraphClient:
         self._ask(self._stop, Trigger.Request(), "answer of the episode manager")
 
     def press(self, label: Label) -> Label:
-        """Publish a label and wait for the ledger; the entry as written.
+        """Publish a label until the ledger answers; the entry as written.
+
+        It is written once: the episode manager knows the same press when it comes again.
 
         Raises:
             DsrlError: the label was refused, or nobody answered.
         """
         before = self.labels.get(label.episode)
         message = self.status.message if self.status else ""
-        self._label.publish(label_to_message(label))
+        published_s = -math.inf
 
         def refusal() -> str:
             now = self.status.message if self.status else ""
             return now if now != message and now.startswith("label refused") else ""
 
-        self.wait_for(
-            "answer of the label ledger",
-            lambda: self.labels.get(label.episode) != before or bool(refusal()),
-            _ANSWER_S,
-        )
+        def is_answered() -> bool:
+            nonlocal published_s
+            if time.monotonic() - published_s > _PRESS_AGAIN_S:
+                published_s = time.monotonic()
+                self._label.publish(label_to_message(label))
+            return self.labels.get(label.episode) != before or bool(refusal())
+
+        self.wait_for("answer of the label ledger", is_answered, _ANSWER_S)
         if self.labels.get(label.episode) == before:
             raise DsrlError(refusal())
         return self.labels[label.episode]

@@ -48,6 +48,13 @@ class DsrlNode(Node, Generic[_Parameters]):
         """A timer on the wall's clock: it goes on while simulated time stands still."""
         return self.create_timer(period_s, callback, clock=self._wall_clock)
 
+    def waits_for(self) -> str:
+        """What is not there yet of what this node needs at its start, for people; empty: nothing.
+
+        Discovery takes a moment, and a message that nobody heard is lost.
+        """
+        return ""
+
     def turn(self, executor: Executor) -> None:
         """Wait for something to do and do it; a second at most, so that a stop is seen."""
         executor.spin_once(timeout_sec=1.0)
@@ -70,6 +77,9 @@ def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> Non
         node = make()
         executor = EventsExecutor()
         executor.add_node(node)
+        while rclpy.ok() and (missing := node.waits_for()):
+            node.get_logger().info(f"waiting for {missing}", throttle_duration_sec=5.0)
+            executor.spin_once(timeout_sec=0.02)
         tell_ready()
         while rclpy.ok():
             node.turn(executor)

@@ -61,6 +61,15 @@ class Topic:
     name: str
     message_type: type
     quality: Quality
+    listeners: int = 0
+    """Nodes that must hear every message: nothing is said before as many are there."""
+
+    def missing_listeners(self, publisher: Publisher) -> str:
+        """How many of them are not there yet, for people; empty: none."""
+        found = publisher.get_subscription_count()
+        if found >= self.listeners:
+            return ""
+        return f"listeners of {self.name} ({found} of {self.listeners})"
 
     def publisher(self, node: Node) -> Publisher:
         return node.create_publisher(self.message_type, self.name, self.quality.profile())
@@ -102,12 +111,14 @@ SIM_SUCCESS: Final = Topic("franka_sim/success", Bool, Quality(10, latched=True,
 TARGET_JOINT: Final = Topic("target_joint", JointState, _TICK)
 GRIPPER_TARGET: Final = Topic("franka_gripper/target", JointState, _TICK)
 
-CHUNK_REQUEST: Final = Topic("chunk_request", msg.ChunkRequest, Quality(10, lease_s=1.0))
-ACTION_CHUNK: Final = Topic("action_chunk", msg.ActionChunk, _COMMAND)
+CHUNK_REQUEST: Final = Topic(
+    "chunk_request", msg.ChunkRequest, Quality(10, lease_s=1.0), listeners=3
+)
+ACTION_CHUNK: Final = Topic("action_chunk", msg.ActionChunk, _COMMAND, listeners=2)
 DECISION_STEP: Final = Topic("decision_step", msg.DecisionStep, Quality(depth=100))
 
 EPISODE: Final = Topic("episode", msg.EpisodeStatus, _LATCHED)
-LABEL: Final = Topic("label", msg.EpisodeLabel, _COMMAND)
+LABEL: Final = Topic("label", msg.EpisodeLabel, _COMMAND, listeners=1)
 LABEL_LEDGER: Final = Topic("label_ledger", msg.EpisodeLabel, _LATCHED_DEEP)
 EPISODE_RECORDED: Final = Topic("episode_recorded", msg.EpisodeRecorded, _LATCHED_DEEP)
 

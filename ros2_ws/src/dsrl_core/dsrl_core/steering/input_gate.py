@@ -41,6 +41,10 @@ class InputGate:
             return None
         return min(self._stamps.values()), RobotInputs(**self._values)  # type: ignore[arg-type]
 
+    def never_heard(self) -> str:
+        """Inputs that have never come, for people; empty: none."""
+        return ", ".join(name for name in INPUTS if name not in self._stamps)
+
     def missing(self, request_stamp_ns: int) -> str:
         """What is waited for, for people."""
         limit = request_stamp_ns - self._oldest_accepted_ns

@@ -66,6 +66,9 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
         topics.ACTION_CHUNK.subscribe(self, self._on_chunk)
         topics.JOINT_STATES.subscribe(self, self._on_state)
 
+    def waits_for(self) -> str:
+        return topics.CHUNK_REQUEST.missing_listeners(self._request)
+
     def _on_episode(self, message: msg.EpisodeStatus) -> None:
         self._status = status = status_from_message(message)
         if status.phase is Phase.RUNNING:

@@ -62,6 +62,11 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         topics.GRIPPER_STATES.subscribe(self, self._on_gripper)
         self.wall_timer(_TRY_AGAIN_S, self._on_timer)
 
+    def waits_for(self) -> str:
+        if self._loop is None:
+            return f"the policy server ({topics.POLICY_INFO.name})"
+        return self._gate.never_heard() or topics.ACTION_CHUNK.missing_listeners(self._chunk)
+
     # What comes in.
 
     def _on_episode(self, message: msg.EpisodeStatus) -> None:

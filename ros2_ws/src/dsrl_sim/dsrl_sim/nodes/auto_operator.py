@@ -34,6 +34,9 @@ class AutoOperator(DsrlNode[AutoOperatorParameters]):
         topics.SIM_SUCCESS.subscribe(self, self._on_success)
         self.wall_timer(self.parameters.repeat_s, self._press_again)
 
+    def waits_for(self) -> str:
+        return topics.LABEL.missing_listeners(self._label)
+
     def _on_episode(self, message: msg.EpisodeStatus) -> None:
         self._status = status_from_message(message)
         self._press()
