@@ -11,7 +11,7 @@ from sensor_msgs.msg import JointState
 
 from dsrl_core.errors import DsrlError
 from dsrl_core.policies.wire import PolicyUnavailable, RemotePolicy
-from dsrl_core.status import INVALID, EpisodeStatus, PolicyInfo
+from dsrl_core.status import INVALID, EpisodeStatus, Phase, PolicyInfo
 from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.steering.input_gate import InputGate
 from dsrl_core.steering.observation import ObservationBuilder
@@ -144,6 +144,10 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             return
         if request.final and request.reason == INVALID:
             self._pending = None
+            return
+        if not request.final and status.phase is not Phase.RUNNING:
+            # Mode and least weights are only sure once the episode is known to run: the request
+            # may have overtaken that word.
             return
         began_s = time.monotonic()
         waited = began_s - self._pending_since_s > self.parameters.closing_timeout_s
