@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from dsrl_core.data.ledger import LabelLedger
-from dsrl_core.episode_manager import REPEATS_MAX, EpisodeManager
+from dsrl_core.episode_manager import OVERTIME_NS, REPEATS_MAX, EpisodeManager
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import INVALID, LearnerStatus, Phase, RecordedEpisode
@@ -160,6 +160,14 @@ def test_invalid_episode_is_repeated_with_its_own_reset_and_not_counted() -> Non
     assert "chunk_player is gone" in manager.status.message
     manager.recorded(recorded(0, INVALID))
     assert (manager.status.episode, manager.status.seed, manager.status.run_done) == (1, seed, 0)
+
+
+def test_episode_that_nobody_ends_at_its_deadline_is_given_up() -> None:
+    manager = manager_at(Phase.RUNNING)
+    manager.time_is(manager.status.deadline_ns + OVERTIME_NS)
+    assert manager.status.phase is Phase.RUNNING
+    manager.time_is(manager.status.deadline_ns + OVERTIME_NS + 1)
+    assert (manager.status.phase, manager.status.outcome) == (Phase.DONE, INVALID)
 
 
 def test_run_is_given_up_after_invalid_episodes_in_a_row() -> None:

@@ -20,6 +20,9 @@ from dsrl_core.types import ChunkRequest, Label, Mode
 REPEATS_MAX: Final = 3
 """Invalid episodes in a row after which a run is given up."""
 
+OVERTIME_NS: Final = 2_000_000_000
+"""A running episode that is not ended so long after its deadline is given up."""
+
 _STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
 
 
@@ -156,6 +159,11 @@ class EpisodeManager:
             self._change(
                 phase=Phase.DONE, outcome=INVALID, end_reason=INVALID, message=f"invalid: {reason}"
             )
+
+    def time_is(self, now_ns: int) -> None:
+        """Notice that an episode runs on although its time is long up."""
+        if self.status.phase is Phase.RUNNING and now_ns > self.status.deadline_ns + OVERTIME_NS:
+            self.lost("nobody ended it at its deadline: is the chunk player there?")
 
     def recorded(self, recorded: RecordedEpisode) -> None:
         """The episode is on disk; the next may begin once it is labelled too."""

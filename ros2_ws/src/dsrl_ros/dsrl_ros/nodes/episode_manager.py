@@ -71,7 +71,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         topics.SIM_SUCCESS.subscribe(
             self, lambda _: None, on_lost=lambda: self._on_lost("franka_sim")
         )
-        self.wall_timer(0.1, self._carry_out_reset)
+        self.wall_timer(0.1, self._on_timer)
         self._after_event()
 
     # Services.
@@ -153,6 +153,11 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             self._manager.reset_wanted = None
             self._reset = (wanted, time.monotonic() + _RESET_TIMEOUT_S, None)
             self._carry_out_reset()
+
+    def _on_timer(self) -> None:
+        self._manager.time_is(self.now_ns())
+        self._after_event()
+        self._carry_out_reset()
 
     def _carry_out_reset(self) -> None:
         """Ask the simulator once it is there; on a real robot, wait for the person."""

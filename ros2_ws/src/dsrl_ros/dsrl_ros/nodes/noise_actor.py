@@ -110,8 +110,8 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         if self._answered is not None and self._answered[0] == request:
             self._chunk.publish(self._answered[1])
             return
-        self._pending = request
-        self._pending_since_s = time.monotonic()
+        if request != self._pending:
+            self._pending, self._pending_since_s = request, time.monotonic()
         self._answer()
 
     def _on_tool(self, message: PoseStamped) -> None:
