@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from dsrl_core.errors import UnknownName
-from dsrl_core.steering.input_gate import INPUTS, InputGate
+from dsrl_core.steering.input_gate import InputGate
 from dsrl_core.types import Pose
 
 POSE = Pose(np.zeros(3), np.array([1.0, 0, 0, 0]))
 VALUES = {"tool_pose": POSE, "gripper_width_m": 0.08, "object_pose": POSE}
 
+INPUTS = ("tool_pose", "gripper_width_m", "object_pose")
+
 
 def gate_with(stamps: dict[str, int], exact: bool) -> InputGate:
-    gate = InputGate(age_max_ns=200, exact=exact)
+    gate = InputGate(INPUTS, age_max_ns=200, exact=exact)
     for name, stamp in stamps.items():
         gate.put(name, stamp, VALUES[name])
     return gate

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 Float32Array = npt.NDArray[np.float32]
 Float64Array = npt.NDArray[np.float64]
+UInt8Array = npt.NDArray[np.uint8]
 
 NANOSECONDS_PER_SECOND: Final = 1_000_000_000
 
@@ -72,6 +73,8 @@ class Observation:
 
     stamp_ns: int
     values: Float32Array
+    images: UInt8Array | None = None
+    """Shape (cameras, height, width, 3), RGB; None for a policy without cameras."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,12 @@ class DecisionStep:
     decision: Decision
     steps_executed: int
     """Actions of the chunk that were really played; 0 for the closing record."""
+    between: Float32Array = field(default_factory=lambda: np.zeros((0, 0), dtype=np.float32))
+    """Shape (steps_executed - 1, observation_size): what was seen at the actions after the first,
+    where it was recorded; otherwise (0, 0)."""
+    reward: float = math.nan
+    """Of an environment that gives rewards itself, summed over the executed steps; NaN on a robot,
+    where a person's label rules."""
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,13 @@ from typing import Any, Final
 
 import mujoco
 import numpy as np
-import numpy.typing as npt
 
 from dsrl_core.errors import DsrlError, InvalidValue, UnknownName
+from dsrl_core.types import UInt8Array
 from dsrl_sim.scene import CAMERAS
 
 MAX_IMAGE_SIZE: Final = (1920, 1440)
 """Width and height [px]."""
-
-UInt8Array = npt.NDArray[np.uint8]
 
 DEBIAN_PACKAGES: Final = "libegl1 libegl-mesa0 libgl1-mesa-dri, or libosmesa6"
 _SMOOTH_FROM_PX: Final = 320

@@ -23,10 +23,10 @@ from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.rollout import Environment
 from dsrl_core.steering.observation import RobotInputs
-from dsrl_core.types import Decision, Episode, Float64Array, Mode, Observation, SetPoint
+from dsrl_core.types import Decision, Episode, Float64Array, Mode, Observation, SetPoint, UInt8Array
 from dsrl_sim.assembly import make_rollout
 from dsrl_sim.environment import SimulatedRobot
-from dsrl_sim.rendering import RendererMissing, UInt8Array
+from dsrl_sim.rendering import RendererMissing
 from dsrl_sim.scene import SCENE_CAMERA
 
 NO_RENDERER: Final = 3

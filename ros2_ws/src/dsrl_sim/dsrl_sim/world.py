@@ -10,7 +10,7 @@ import numpy as np
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import RobotSpec, SceneSpec
-from dsrl_core.types import Float64Array, Pose, to_nanoseconds
+from dsrl_core.types import Float64Array, Pose, UInt8Array, to_nanoseconds
 from dsrl_sim.gripper import (
     DEFAULT_FORCE_N,
     MAX_SPEED_M_S,
@@ -19,7 +19,7 @@ from dsrl_sim.gripper import (
     GripperState,
 )
 from dsrl_sim.handles import Handles
-from dsrl_sim.rendering import Renderer, UInt8Array
+from dsrl_sim.rendering import Renderer
 from dsrl_sim.scene import build_model, start_posture
 
 SUCCESS_CHECK_S: Final = 0.1

@@ -9,7 +9,7 @@ import numpy as np
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import PolicySpec
-from dsrl_core.types import Float32Array
+from dsrl_core.types import Float32Array, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class PolicyBackend(Protocol):
     @property
     def spec(self) -> PolicySpec: ...
 
-    def encode(self, observations: Float32Array) -> Encoded:
-        """Observations (batch, observation_size) to features."""
+    def encode(self, observations: Float32Array, images: UInt8Array | None = None) -> Encoded:
+        """Observations (batch, observation_size), and images (batch, cameras, height, width, 3) of
+        a policy that sees any, to features."""
         ...
 
     def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
@@ -63,8 +64,11 @@ def check_decode(spec: PolicySpec, encoded: Encoded, noises: Float32Array) -> No
         raise InvalidValue(f"noises for policy '{spec.name}' are not all finite")
 
 
-def check_observations(spec: PolicySpec, observations: Float32Array) -> None:
-    """Refuse observations that are not (batch, observation_size) or not finite."""
+def check_observations(
+    spec: PolicySpec, observations: Float32Array, images: UInt8Array | None = None
+) -> None:
+    """Refuse observations that are not (batch, observation_size) or not finite, and other images
+    than the policy sees."""
     if observations.ndim != 2 or observations.shape[1] != spec.observation_size:
         layout = ", ".join(f"{part.name}({part.size})" for part in spec.observation)
         raise InvalidValue(
@@ -73,3 +77,8 @@ def check_observations(spec: PolicySpec, observations: Float32Array) -> None:
         )
     if not np.isfinite(observations).all():
         raise InvalidValue(f"observation for policy '{spec.name}' is not finite")
+    found = None if images is None else (images.shape, str(images.dtype))
+    shape = spec.images_shape
+    expected = None if shape is None else ((len(observations), *shape), "uint8")
+    if found != expected:
+        raise InvalidValue(f"policy '{spec.name}' takes images {expected}; got {found}")

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from dsrl_core.errors import InvalidFile
 from dsrl_core.policies.backend import Encoded, check_decode, check_observations
 from dsrl_core.specs import PolicySpec
-from dsrl_core.types import Float32Array
+from dsrl_core.types import Float32Array, UInt8Array
 
 TIME_FREQUENCIES = 4
 
@@ -112,8 +112,8 @@ class FlowMlpPolicy:
         with torch.inference_mode():
             self._decoder = FlowDecoder(self._network, spec.denoising_steps)
 
-    def encode(self, observations: Float32Array) -> Encoded:
-        check_observations(self.spec, observations)
+    def encode(self, observations: Float32Array, images: UInt8Array | None = None) -> Encoded:
+        check_observations(self.spec, observations, images)
         with torch.inference_mode():
             features = self._network.normalise(torch.from_numpy(np.asarray(observations)))
         return Encoded(features.numpy())

@@ -19,7 +19,7 @@ import zmq
 from dsrl_core.errors import DsrlError
 from dsrl_core.policies.backend import Encoded, PolicyBackend, check_observations
 from dsrl_core.specs import PolicySpec
-from dsrl_core.types import Float32Array
+from dsrl_core.types import Float32Array, UInt8Array
 
 MESSAGE_SIZE_MAX_BYTES = 64 * 1024 * 1024
 
@@ -89,8 +89,8 @@ class RemotePolicy:
         self._socket.connect(endpoint)
         self._number = 0
 
-    def encode(self, observations: Float32Array) -> Encoded:
-        check_observations(self.spec, observations)
+    def encode(self, observations: Float32Array, images: UInt8Array | None = None) -> Encoded:
+        check_observations(self.spec, observations, images)
         return _Unencoded(observations)
 
     def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
 
 from dsrl_core.errors import UnknownName
 from dsrl_core.steering.observation import RobotInputs
-
-INPUTS: Final = ("tool_pose", "gripper_width_m", "object_pose")
 
 
 class InputGate:
     """Keeps the newest value of each input and tells when a decision may be made of them.
 
-    `exact`: an input must be as new as the request (lock-step simulation: the world stands still
-    until the decision has come). Otherwise it must be younger than `age_max_ns` at the request.
+    `inputs`: names, see `observation.needed_inputs`. `exact`: an input must be as new as the
+    request (lock-step simulation: the world stands still until the decision has come). Otherwise
+    it must be younger than `age_max_ns` at the request.
     """
 
-    def __init__(self, age_max_ns: int, exact: bool) -> None:
+    def __init__(self, inputs: Sequence[str], age_max_ns: int, exact: bool) -> None:
+        self._inputs = tuple(inputs)
         self._oldest_accepted_ns = 0 if exact else age_max_ns
         self._age_max_ns = age_max_ns
         self._values: dict[str, object] = {}
@@ -25,8 +25,8 @@ class InputGate:
 
     def put(self, name: str, stamp_ns: int, value: object) -> None:
         """Take a new value; one that is older than the present one is dropped."""
-        if name not in INPUTS:
-            raise UnknownName("input", name, INPUTS)
+        if name not in self._inputs:
+            raise UnknownName("input", name, self._inputs)
         if stamp_ns >= self._stamps.get(name, stamp_ns):
             self._stamps[name], self._values[name] = stamp_ns, value
 
@@ -37,19 +37,19 @@ class InputGate:
         """
         tolerance = self._age_max_ns if lenient else self._oldest_accepted_ns
         oldest = request_stamp_ns - tolerance
-        if len(self._stamps) < len(INPUTS) or min(self._stamps.values()) < oldest:
+        if len(self._stamps) < len(self._inputs) or min(self._stamps.values()) < oldest:
             return None
         return min(self._stamps.values()), RobotInputs(**self._values)  # type: ignore[arg-type]
 
     def never_heard(self) -> str:
         """Inputs that have never come, for people; empty: none."""
-        return ", ".join(name for name in INPUTS if name not in self._stamps)
+        return ", ".join(name for name in self._inputs if name not in self._stamps)
 
     def missing(self, request_stamp_ns: int) -> str:
         """What is waited for, for people."""
         limit = request_stamp_ns - self._oldest_accepted_ns
         parts = []
-        for name in INPUTS:
+        for name in self._inputs:
             if name not in self._stamps:
                 parts.append(f"{name} (never heard)")
             elif self._stamps[name] < limit:

@@ -14,7 +14,7 @@ from dsrl_core.policies.wire import PolicyUnavailable, RemotePolicy
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, PolicyInfo
 from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.steering.input_gate import InputGate
-from dsrl_core.steering.observation import ObservationBuilder
+from dsrl_core.steering.observation import ObservationBuilder, needed_inputs
 from dsrl_core.types import ChunkRequest, Decision, final_decision, to_nanoseconds
 from dsrl_interfaces import msg
 from dsrl_ros import topics
@@ -42,7 +42,9 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         self._policy = known.policy(self.parameters.policy or self._task.policy)
         self._observations = ObservationBuilder(self._policy)
         self._gate = InputGate(
-            to_nanoseconds(self._task.input_age_max_s), exact=self.parameters.lock_step
+            needed_inputs(self._policy),
+            to_nanoseconds(self._task.input_age_max_s),
+            exact=self.parameters.lock_step,
         )
         self._status = EpisodeStatus()
         self._served: PolicyInfo | None = None

@@ -1,0 +1,123 @@
+"""Policy files: what a frozen policy expects and gives."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass
+
+from dsrl_core.errors import InvalidFile
+from dsrl_core.specs.values import STRICT, Count, Positive
+
+
+@dataclass(frozen=True, config=STRICT)
+class FieldSpec:
+    """A named part of the policy's observation or action vector."""
+
+    name: str
+    size: Count
+    unit: str = ""
+    scale: Positive = 1.0
+    """Typical magnitude [unit]; a critic divides an action by it."""
+    moves: str | None = None
+    """In an action: the observation's field that this one changes."""
+    relative: bool = False
+    """In an action: whether it adds to that field, or replaces it."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class ActionSpec:
+    """How a chunk's rows are to be read."""
+
+    kind: Literal["tool_delta"]
+    """tool_delta: displacement of the commanded tool point and yaw in the base frame, and the
+    gripper width to command."""
+    fields: tuple[FieldSpec, ...]
+    period_s: Positive
+    """Time that one action takes."""
+    gripper_levels_m: tuple[float, ...] = ()
+    """If any: the nearest of these widths is commanded, so that noise on an open gripper's width
+    does not begin to close it."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class CameraSpec:
+    """One of a policy's cameras; images are RGB, uint8."""
+
+    name: str
+    width: Count
+    """[px]"""
+    height: Count
+
+
+@dataclass(frozen=True, config=STRICT)
+class PolicySpec:
+    """A policy file: what a frozen policy expects and gives.
+
+    Shapes: noise (horizon, noise_dim), chunk (horizon, action_dim); see `PolicyBackend`.
+    """
+
+    name: str
+    description: str
+    backend: str
+    weights: str
+    """File beside the policy file."""
+    weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    observation: tuple[FieldSpec, ...]
+    action: ActionSpec
+    horizon: Count
+    """Actions in a chunk; the one that it was trained with."""
+    noise_dim: Count
+    denoising_steps: Count
+    cameras: tuple[CameraSpec, ...] = ()
+    """What it sees, in this order, all of one size; none for a policy on a state vector."""
+    architecture: dict[str, int] = field(default_factory=dict)
+    max_batch: Count = 4096
+    tolerance: Positive = 1e-5
+    """Largest accepted difference between two decodings of the same noise."""
+    folder: Path = Path()
+
+    @model_validator(mode="after")
+    def _cameras_of_one_size(self) -> PolicySpec:
+        sizes = {(camera.width, camera.height) for camera in self.cameras}
+        if len(sizes) > 1:
+            raise ValueError(f"cameras of different sizes {sorted(sizes)}; expected one size")
+        return self
+
+    @property
+    def observation_size(self) -> int:
+        return sum(part.size for part in self.observation)
+
+    @property
+    def action_dim(self) -> int:
+        return sum(part.size for part in self.action.fields)
+
+    @property
+    def images_shape(self) -> tuple[int, int, int, int] | None:
+        """Shape (cameras, height, width, 3) of an observation's images; None without cameras."""
+        if not self.cameras:
+            return None
+        return (len(self.cameras), self.cameras[0].height, self.cameras[0].width, 3)
+
+    @property
+    def noise_shape(self) -> tuple[int, int]:
+        return (self.horizon, self.noise_dim)
+
+    @property
+    def chunk_shape(self) -> tuple[int, int]:
+        return (self.horizon, self.action_dim)
+
+    @property
+    def weights_path(self) -> Path:
+        return self.folder / self.weights
+
+
+def require_horizon(policy: PolicySpec, horizon: int) -> None:
+    """Refuse to play chunks of another length than the policy was trained with."""
+    if policy.horizon != horizon:
+        raise InvalidFile(
+            f"policy '{policy.name}' was trained with horizon {policy.horizon}, not {horizon}"
+        )

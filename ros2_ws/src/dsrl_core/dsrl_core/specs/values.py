@@ -1,0 +1,18 @@
+"""Kinds of values that specification files share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import ConfigDict, Field
+
+STRICT: Final = ConfigDict(extra="forbid")
+"""A key that is not known is refused, with those that are."""
+
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+NaturalNumber = Annotated[int, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Joints = Annotated[tuple[float, ...], Field(min_length=1)]
+Vector2 = tuple[float, float]
+Vector3 = tuple[float, float, float]
