@@ -21,6 +21,8 @@ class Purpose(IntEnum):
     DECISION = 3
     LEARNER = 4
     ORACLE = 5
+    SAMPLING = 6
+    CORRECTION = 7
 
 
 def stream(run_seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

@@ -2,72 +2,134 @@
 
 It owes a fixed number of updates for every labelled episode, so that what is learned depends on the
 episodes and not on how fast the machine or the robot is; whoever calls `update` decides when.
+Demonstrations and other data without noise come in as episodes like all others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from dsrl_core.data.replay import Replay
-from dsrl_core.learning import make_algorithm
-from dsrl_core.learning.dsrl_na import Metrics
+from dsrl_core.errors import InvalidFile, UnknownName
+from dsrl_core.learning import algorithm_of
+from dsrl_core.learning.metrics import Metrics
+from dsrl_core.learning.training_set import TrainingSet
 from dsrl_core.policies.backend import PolicyBackend
+from dsrl_core.policies.direct_actions import DirectActions
+from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs import TaskSpec
-from dsrl_core.steering.steering_model import ModelContext
+from dsrl_core.steering.task_context import TaskContext
 from dsrl_core.types import Episode, Label, Mode
+
+TASK_KEY = "task"
+"""Entry of an episode's metadata that names its task; without it the first task is meant."""
+
+
+@dataclass(frozen=True)
+class LearnedTask:
+    """One of the tasks that a learner serves, and the frozen policy that it steers there."""
+
+    task: TaskSpec
+    policy: PolicyBackend
 
 
 class Learner:
-    """One task's learner; not thread-safe."""
+    """One algorithm on one or several tasks; not thread-safe.
 
-    def __init__(self, task: TaskSpec, policy: PolicyBackend, run_seed: int) -> None:
-        context = ModelContext.of(task, policy.spec)
-        self.algorithm = make_algorithm(
-            task.steering.algorithm, context, policy, task.reward, run_seed
-        )
-        self._warm_up = task.steering.warm_up_episodes
-        self._replay = Replay(task.reward, policy.spec.horizon)
-        self._stale = False
+    With several tasks, algorithm and settings are those of the first; episode numbers are each
+    task's own.
+    """
+
+    def __init__(self, tasks: Sequence[LearnedTask], run_seed: int) -> None:
+        """
+        Raises:
+            DsrlError: the tasks do not fit together, or a setting is wrong.
+        """
+        names = [learned.task.name for learned in tasks]
+        if len(set(names)) < len(names) or not names:
+            raise InvalidFile(f"tasks of a learner: {', '.join(names) or 'none'}; expected others")
+        make, config = algorithm_of(tasks[0].task.steering)
+        acts_directly = make.DECODER == "actions"
+        decoders = [DirectActions(t.policy.spec) if acts_directly else t.policy for t in tasks]
+        contexts = [
+            TaskContext.of(t.task, decoder.spec) for t, decoder in zip(tasks, decoders, strict=True)
+        ]
+        self._data = TrainingSet(contexts, decoders, known_noise=make.CRITIC_OF == "noise")
+        ranges = [learned.task.reward.value_range for learned in tasks]
+        value_range = (min(low for low, _ in ranges), max(high for _, high in ranges))
+        self.algorithm = make(contexts, self._data, value_range, run_seed, config)
+        self._warm_up = sum(learned.task.steering.warm_up_episodes for learned in tasks)
+        self._replays = {
+            learned.task.name: Replay(learned.task.reward, decoder.spec, config.windows)
+            for learned, decoder in zip(tasks, decoders, strict=True)
+        }
+        self._numbers = {name: number for number, name in enumerate(names)}
+        self._sampling = stream(run_seed, Purpose.SAMPLING)
+        self._is_stale, self._since_refresh = True, 0
         self.updates = 0
         self.weights_version = 0
         self._published_updates = 0
 
     @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks that are learned."""
+        return tuple(self._numbers)
+
+    @property
     def episodes(self) -> int:
         """Labelled episodes that count."""
-        return len(self._replay.trainable())
+        return len(self._data.episodes())
 
     @property
     def updates_due(self) -> int:
         """Updates that the episodes so far are worth: none before the warm-up is complete."""
         config, count = self.algorithm.config, self.episodes
-        if count < self._warm_up:
+        if count < max(self._warm_up, 1):
             return 0
-        return config.updates_first + config.updates_per_episode * (count - self._warm_up)
+        due: int = config.updates_first + config.updates_per_episode * (count - self._warm_up)
+        if config.updates_per_decision:
+            due += config.updates_per_decision * len(self._data)
+        return due
 
     @property
     def updates_pending(self) -> int:
         return max(0, self.updates_due - self.updates)
 
     def add_episode(self, episode: Episode) -> None:
-        """Take a recorded training episode; those of other modes are measurements."""
-        if episode.mode is Mode.TRAIN:
-            self._replay.add(episode)
-            self._stale = True
+        """Take a recorded training episode; those of other modes are measurements.
 
-    def set_label(self, label: Label) -> None:
-        """Follow one ledger entry; entries come in the ledger's order."""
-        self._replay.label(label)
-        self._stale = True
+        Raises:
+            DsrlError: a value is not finite, a shape is not the policy's, or the task is another:
+                nothing of the episode was taken.
+        """
+        if episode.mode is Mode.TRAIN:
+            name = self._task_of(episode)
+            self._replays[name].add(episode)
+            self._follow(name, episode.number)
+
+    def set_label(self, label: Label, task: str | None = None) -> None:
+        """Follow one ledger entry; entries come in the ledger's order.
+
+        Raises:
+            UnknownName: there is no such episode.
+        """
+        name = task or self.tasks[0]
+        self._replays[name].label(label)
+        self._follow(name, label.episode)
 
     def update(self, count: int) -> dict[str, float]:
         """Up to `count` of the pending updates; the last one's metrics, or none."""
         count = min(count, self.updates_pending)
-        if count and self._stale:
-            numbers = self._replay.trainable()
-            self.algorithm.set_data({n: self._replay.transitions([n]) for n in numbers})
-            self._stale = False
-        metrics: Metrics = {}
+        algorithm, metrics = self.algorithm, Metrics()
+        config = algorithm.config
         for _ in range(count):
-            metrics = self.algorithm.update()
+            if self._is_stale or self._since_refresh >= config.refresh_interval:
+                algorithm.refresh()
+                self._is_stale, self._since_refresh = False, 0
+            self._since_refresh += 1
+            batch = self._data.sample(self._sampling, config.batch, config.prior_share)
+            metrics = algorithm.update(batch)
         self.updates += count
         return {name: float(value.detach()) for name, value in metrics.items()}
 
@@ -77,3 +139,21 @@ class Learner:
             self.weights_version += 1
             self._published_updates = self.updates
         return self.weights_version, self.algorithm.model.to_bytes()
+
+    def _task_of(self, episode: Episode) -> str:
+        name = episode.metadata.get(TASK_KEY, self.tasks[0])
+        if name not in self._replays:
+            raise UnknownName(f"task of episode {episode.number}", name, self.tasks)
+        return name
+
+    def _follow(self, task: str, number: int) -> None:
+        """Bring what the replay says of an episode to what is drawn from."""
+        replay, key = self._replays[task], (self._numbers[task], number)
+        self._is_stale = True
+        if not replay.counts(number):
+            if key in self._data:
+                self._data.take_out(key)
+        elif key in self._data:
+            self._data.set_rewards(key, *replay.rewards(number))
+        else:
+            self._data.add(key, replay.rows(number), *replay.rewards(number))

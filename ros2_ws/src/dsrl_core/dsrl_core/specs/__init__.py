@@ -6,7 +6,8 @@ file, what was expected and what is available. Defaults stand here and nowhere e
 
 from dsrl_core.specs.policy import ActionSpec, CameraSpec, FieldSpec, PolicySpec, require_horizon
 from dsrl_core.specs.robot import RobotSpec
-from dsrl_core.specs.task import FeatureSpec, RewardSpec, SceneSpec, SteeringSpec, TaskSpec
+from dsrl_core.specs.steering import FeatureSpec, RewardSpec, SteeringSpec
+from dsrl_core.specs.task import SceneSpec, TaskSpec
 
 __all__ = [
     "ActionSpec",

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from dsrl_core.errors import InvalidFile
-from dsrl_core.specs.values import STRICT, Count, Positive
+from dsrl_core.specs.values import STRICT, Count, NaturalNumber, Positive
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -22,6 +22,8 @@ class FieldSpec:
     unit: str = ""
     scale: Positive = 1.0
     """Typical magnitude [unit]; a critic divides an action by it."""
+    center: float = 0.0
+    """In an action: the middle of what is usual [unit]; where RL on actions begins."""
     moves: str | None = None
     """In an action: the observation's field that this one changes."""
     relative: bool = False
@@ -74,6 +76,10 @@ class PolicySpec:
     denoising_steps: Count
     cameras: tuple[CameraSpec, ...] = ()
     """What it sees, in this order, all of one size; none for a policy on a state vector."""
+    features_size: NaturalNumber = 0
+    """Size of what `PolicyBackend.encode` gives; 0 where nobody is to see it."""
+    estimates: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Fields that the policy's encoder estimates: which of its features hold them, in SI units."""
     architecture: dict[str, int] = field(default_factory=dict)
     max_batch: Count = 4096
     tolerance: Positive = 1e-5

@@ -8,33 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from dsrl_core.specs.values import STRICT, Count, NaturalNumber, Positive, Vector2, Vector3
+from dsrl_core.specs.steering import FeatureSpec, RewardSpec, SteeringSpec
+from dsrl_core.specs.values import STRICT, Count, Positive, Vector2, Vector3
 from dsrl_core.types import to_nanoseconds
-
-
-@dataclass(frozen=True, config=STRICT)
-class FeatureSpec:
-    """One group of inputs of the actor and the critics; see `dsrl_core.steering.features`.
-
-    value: the observation's field `of`. difference: `of` minus `minus`. angle: the same, wrapped to
-    half of `symmetry_rad` on either side. Each is divided by every one of `scales`, and squashed.
-    """
-
-    name: str
-    kind: Literal["value", "difference", "angle"]
-    of: str
-    minus: str | None = None
-    axes: tuple[int, ...] | None = None
-    """Which components of the field; all by default."""
-    rotate_by: str | None = None
-    """Field with the yaw [rad] into whose frame the first two components are turned."""
-    symmetry_rad: Positive | None = None
-    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)
-    offset: float = 0.0
-    """Subtracted before scaling."""
-    when: tuple[Literal["now", "chunk_end", "chunk_path"], ...] = ("now",)
-    """now; with the motion of a whole chunk added; after every action of it. A chunk is only known
-    to a critic."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -54,40 +30,6 @@ class SceneSpec:
 
 
 @dataclass(frozen=True, config=STRICT)
-class RewardSpec:
-    """How a person's label becomes a return."""
-
-    rule: Literal["sparse_01", "step_cost"]
-    discount: Annotated[float, Field(ge=0, lt=1)]
-    """Per executed chunk of full length; shorter ones are discounted by their share."""
-    timeout_is_terminal: bool
-
-    @property
-    def value_range(self) -> tuple[float, float]:
-        """Smallest and largest return that there can be."""
-        if self.rule == "sparse_01":
-            return (0.0, 1.0)
-        return (-1.0 / (1.0 - self.discount), 0.0)
-
-
-@dataclass(frozen=True, config=STRICT)
-class SteeringSpec:
-    """How noise is chosen."""
-
-    algorithm: str
-    noise_shape: Literal["full", "repeated"]
-    noise_bound: Positive
-    """Largest |w| per component of a steered noise."""
-    warm_up_episodes: Count
-    candidates: Count
-    """Noises that the search decodes at first."""
-    refinements: NaturalNumber
-    """Rounds of the cross-entropy method after that."""
-    refinement_candidates: Count
-    elites: Count
-
-
-@dataclass(frozen=True, config=STRICT)
 class TaskSpec:
     """A task file: which robot and policy, when an episode ends, and what the critic sees."""
 
@@ -104,6 +46,13 @@ class TaskSpec:
     """Whether the critics see the chunk's actions themselves, beside the features of it."""
     input_age_max_s: Positive
     """An input older than this at the time of a decision is stale, and the decision waits."""
+    policy_features: bool = False
+    """Whether actor and critics see what the policy's own encoder makes of an observation."""
+    image_encoder: bool = False
+    """Whether they see the images through a small encoder of their own."""
+    prompt_features: tuple[float, ...] = ()
+    """What tells this task from the others of one learner (an embedding of its prompt, say); by
+    default a column per task."""
     folder: Path = Path()
 
     @property

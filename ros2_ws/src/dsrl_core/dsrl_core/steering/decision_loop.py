@@ -9,18 +9,33 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from dsrl_core.policies.backend import PolicyBackend
+from dsrl_core.policies.backend import Encoded, PolicyBackend
+from dsrl_core.policies.direct_actions import DirectActions
 from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs import TaskSpec
-from dsrl_core.steering.search import Choice, NoiseSearch
-from dsrl_core.steering.steering_model import ModelContext, SteeringModel
+from dsrl_core.steering.search import Candidates, NoiseSearch
+from dsrl_core.steering.steering_model import SteeringModel, decoder_of, load_model
+from dsrl_core.steering.task_context import TaskContext
 from dsrl_core.types import Decision, Float32Array, Mode, Observation
 
 _MODE_NUMBER = {mode: number for number, mode in enumerate(Mode)}
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A latent, what the policy was fed, what it gave, and what the critic thinks of it."""
+
+    latent: Float32Array
+    noise: Float32Array
+    chunk: Float32Array
+    source: str
+    value: float = math.nan
 
 
 class DecisionLoop:
@@ -36,19 +51,18 @@ class DecisionLoop:
         run_seed: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._policy, self._run_seed, self._clock = policy, run_seed, clock
-        self._context = ModelContext.of(task, policy.spec)
-        self._search = NoiseSearch(task.steering, self._context.features, self._context.noise_map)
-        self._model: SteeringModel | None = None
+        self._task, self._policy, self._run_seed, self._clock = task, policy, run_seed, clock
+        TaskContext.of(task, policy.spec)  # a task and a policy that do not fit are refused now
+        self._steered: _Steered | None = None
         self.weights_version = 0
 
     def set_weights(self, version: int, data: bytes) -> None:
-        """Steer with these from the next decision on.
+        """Steer with these from the next decision on; without any bytes, not at all.
 
         Raises:
             InvalidFile: the bytes do not fit this task and policy; the present ones stay in use.
         """
-        self._model = self._context.load(data)
+        self._steered = _Steered.load(data, self._task, self._policy) if data else None
         self.weights_version = version
 
     def decide(
@@ -59,7 +73,10 @@ class DecisionLoop:
         Without weights every steered mode acts as the base policy does.
         """
         started = self._clock()
-        choice, source = self._choose(observation, mode, episode_seed, sequence)
+        generator = stream(
+            self._run_seed, Purpose.DECISION, _MODE_NUMBER[mode], episode_seed, sequence
+        )
+        choice = self._choose(observation, mode, generator)
         return Decision(
             episode,
             sequence,
@@ -67,7 +84,7 @@ class DecisionLoop:
             choice.latent,
             choice.noise,
             choice.chunk,
-            source,
+            choice.source,
             self.weights_version,
             episode_seed,
             choice.value,
@@ -75,30 +92,89 @@ class DecisionLoop:
         )
 
     def _choose(
-        self, observation: Observation, mode: Mode, episode_seed: int, sequence: int
-    ) -> tuple[Choice, str]:
-        values = observation.values[None]
-        encoded = self._policy.encode(values)
-        generator = stream(
-            self._run_seed, Purpose.DECISION, _MODE_NUMBER[mode], episode_seed, sequence
-        )
-
-        def decoded(latent: Float32Array, noise: Float32Array) -> Choice:
-            return Choice(latent, noise, self._policy.decode(encoded, noise[None])[0], math.nan)
-
-        model, shape = self._model, self._policy.spec.noise_shape
+        self, observation: Observation, mode: Mode, generator: np.random.Generator
+    ) -> _Choice:
+        if mode not in (Mode.ZERO, Mode.BASE) and self._steered is not None:
+            return self._steered.choose(observation, mode, generator)
+        shape = self._policy.spec.noise_shape
         if mode is Mode.ZERO:
-            zero = np.zeros(shape, dtype=np.float32)
-            return decoded(zero, zero), "zero"
-        if mode is Mode.BASE or model is None:
+            noise, source = np.zeros(shape, dtype=np.float32), "zero"
+        else:
             # The policy as its makers meant it: of full shape and without our bound.
-            drawn = generator.standard_normal(shape, dtype=np.float32)
-            return decoded(drawn, drawn), "base"
-        state = torch.from_numpy(values)
-        if mode is Mode.ACTOR:
-            noise_map = self._context.noise_map
-            with torch.inference_mode():
-                flat = model.actor.greedy(self._context.features.of_state(state)).numpy()
-            latent = flat.reshape(noise_map.latent_shape)
-            return decoded(latent, noise_map.to_noise(latent[None])[0]), "actor"
-        return self._search.best(self._policy, encoded, state, model.critic, generator), "search"
+            noise, source = generator.standard_normal(shape, dtype=np.float32), "base"
+        chunk = self._policy.decode(_encode(self._policy, observation), noise[None])[0]
+        return _Choice(noise, noise, chunk, source)
+
+
+class _Steered:
+    """Steering weights and what they were made for."""
+
+    def __init__(
+        self, context: TaskContext, decoder: PolicyBackend, model: SteeringModel, number: int
+    ) -> None:
+        self._context, self._decoder, self._model, self._number = context, decoder, model, number
+        self._search = NoiseSearch(context.task.steering, context.noise_map)
+
+    @staticmethod
+    def load(data: bytes, task: TaskSpec, policy: PolicyBackend) -> _Steered:
+        decoder = policy if decoder_of(data) == "policy" else DirectActions(policy.spec)
+        context = TaskContext.of(task, decoder.spec)
+        return _Steered(context, decoder, *load_model(data, context))
+
+    def choose(
+        self, observation: Observation, mode: Mode, generator: np.random.Generator
+    ) -> _Choice:
+        """As the task's selection says; greedy in every mode but training."""
+        context, model = self._context, self._model
+        encoded = _encode(self._decoder, observation)
+        seen = context.features.see(observation.values[None], encoded.features)
+        with torch.inference_mode():
+            images = observation.images
+            state = model.state(
+                context.features.of_state(seen),
+                self._number,
+                None if images is None or model.encoder is None else torch.from_numpy(images[None]),
+            )
+            if mode is Mode.ACTOR or context.task.steering.selection == "actor":
+                flat = self._actors_choice(state, mode, generator).numpy()
+                latents = flat.reshape(1, *context.noise_map.latent_shape)
+                found = Candidates(latents, np.full(1, math.nan, np.float32), None)
+                return self._decoded(found, encoded, "actor")
+            found = self._search.best(
+                lambda latents: self._scored(latents, state, seen, encoded), generator
+            )
+        return self._decoded(found, encoded, "search")
+
+    def _actors_choice(self, state: Tensor, mode: Mode, generator: np.random.Generator) -> Tensor:
+        actor = self._model.actor
+        if mode is not Mode.TRAIN:
+            return actor.greedy(state)
+        seeded = torch.Generator().manual_seed(int(generator.integers(2**62)))
+        return actor.sample(state, seeded)[0]
+
+    def _scored(
+        self, latents: Float32Array, state: Tensor, seen: Tensor, encoded: Encoded
+    ) -> Candidates:
+        """Latents with the critics' mean value; decoded if the critics value chunks."""
+        count, chunks = len(latents), None
+        if self._model.shape.critic_of == "chunk":
+            chunks = self._decoder.decode(encoded, self._context.noise_map.to_noise(latents))
+            second = self._context.features.of_chunk(
+                seen.expand(count, -1), torch.from_numpy(chunks)
+            )
+        else:
+            second = torch.from_numpy(latents).flatten(1)
+        values = self._model.value(state.expand(count, -1), second).mean(dim=0).numpy()
+        return Candidates(latents, values, chunks)
+
+    def _decoded(self, found: Candidates, encoded: Encoded, source: str) -> _Choice:
+        noises = self._context.noise_map.to_noise(found.latents)
+        chunks = found.chunks
+        if chunks is None:
+            chunks = self._decoder.decode(encoded, noises)
+        return _Choice(found.latents[0], noises[0], chunks[0], source, float(found.values[0]))
+
+
+def _encode(policy: PolicyBackend, observation: Observation) -> Encoded:
+    images = observation.images
+    return policy.encode(observation.values[None], None if images is None else images[None])

@@ -6,6 +6,7 @@ They live on the robot's side because decisions need them; the learner trains th
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 
@@ -35,16 +36,22 @@ class Ensemble(nn.Module):
         self.last_weight = _linear(heads, width, 1)
         self.last_bias = nn.Parameter(torch.zeros(heads, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, frozen: bool = False) -> Tensor:
+        """`frozen`: gradients reach the input and not the weights, as an actor's loss wants it."""
         if x.dim() == 2:
             x = x.expand(self.heads, *x.shape)
-        for weight, bias, gain, shift in zip(
-            self.weights, self.biases, self.gains, self.shifts, strict=True
-        ):
+        for layer in zip(self.weights, self.biases, self.gains, self.shifts, strict=True):
+            weight, bias, gain, shift = _detached(layer) if frozen else layer
             x = torch.baddbmm(bias, x, weight)
-            x = nn.functional.layer_norm(x, x.shape[-1:]) * gain + shift
-            x = torch.tanh(x)
-        return torch.baddbmm(self.last_bias, x, self.last_weight).squeeze(-1)
+            x = nn.functional.layer_norm(x, x.shape[-1:])
+            x = torch.tanh(torch.addcmul(shift, x, gain))
+        last = (self.last_bias, self.last_weight)
+        bias, weight = _detached(last) if frozen else last
+        return torch.baddbmm(bias, x, weight).squeeze(-1)
+
+
+def _detached(parameters: Iterable[Tensor]) -> Iterator[Tensor]:
+    return (parameter.detach() for parameter in parameters)
 
 
 def _linear(heads: int, inputs: int, outputs: int) -> nn.Parameter:

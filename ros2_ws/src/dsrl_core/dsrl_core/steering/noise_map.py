@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from dsrl_core.errors import UnknownName
-from dsrl_core.specs import PolicySpec
+from dsrl_core.errors import InvalidValue
+from dsrl_core.specs import PolicySpec, SteeringSpec
 from dsrl_core.types import Float32Array
-
-SHAPES = ("full", "repeated")
 
 
 class NoiseMap:
@@ -17,14 +15,18 @@ class NoiseMap:
 
     full: a noise of its own for every step of the chunk (DSRL on Robomimic). repeated: one vector
     for all steps (DSRL on pi0); it can leave the distribution of a policy trained on full noise.
+    knots: a few vectors, the steps between them interpolated, so that what a latent changes is
+    smooth in time; interpolated noise is rescaled to the unit variance that the policy expects.
     """
 
-    def __init__(self, shape: str, policy: PolicySpec, bound: float) -> None:
-        if shape not in SHAPES:
-            raise UnknownName("noise shape", shape, SHAPES)
-        self._horizon = policy.horizon
-        self.bound = bound
-        self.latent_shape = (policy.horizon if shape == "full" else 1, policy.noise_dim)
+    def __init__(self, steering: SteeringSpec, policy: PolicySpec) -> None:
+        """
+        Raises:
+            InvalidValue: more knots than the policy's chunk has steps.
+        """
+        self.bound = steering.noise_bound
+        self._weights = _weights(steering, policy.horizon)
+        self.latent_shape = (self._weights.shape[1], policy.noise_dim)
         self.latent_size = self.latent_shape[0] * self.latent_shape[1]
 
     def sample(self, generator: np.random.Generator, count: int) -> Float32Array:
@@ -36,11 +38,48 @@ class NoiseMap:
         return np.clip(latents, -self.bound, self.bound)
 
     def to_noise(self, latents: Float32Array) -> Float32Array:
-        """(n, *latent_shape) to (n, horizon, noise_dim)."""
-        shape = (len(latents), self._horizon, self.latent_shape[1])
-        return np.ascontiguousarray(np.broadcast_to(latents, shape))
+        """(n, *latent_shape) to (n, horizon, noise_dim), within the bound.
 
-    def flat_to_noise(self, latents: Tensor) -> Tensor:
+        Raises:
+            InvalidValue: latents of another shape.
+        """
+        if latents.shape[1:] != self.latent_shape:
+            raise InvalidValue(
+                f"latents of shape {latents.shape}, expected (n, {self.latent_shape[0]}, "
+                f"{self.latent_shape[1]})"
+            )
+        # Exact where nothing is interpolated: a full noise is its latent, to the bit.
+        if len(self._weights) == self.latent_shape[0]:
+            return np.ascontiguousarray(latents)
+        noises: Float32Array = np.einsum("hk,nkd->nhd", self._weights, latents)
+        return self.clip(noises)
+
+    def flat_to_noise(self, latents: Tensor) -> Float32Array:
         """(n, latent_size) to (n, horizon, noise_dim), for the learner."""
-        shaped = latents.reshape(-1, *self.latent_shape)
-        return shaped.expand(-1, self._horizon, -1).contiguous()
+        return self.to_noise(latents.detach().reshape(-1, *self.latent_shape).numpy())
+
+    def latents_of(self, noises: Float32Array) -> Float32Array:
+        """The latents (n, latent_size) whose noise is nearest to noises (n, horizon, noise_dim).
+
+        By least squares; exact where the noise came from a latent of this map.
+        """
+        if len(self._weights) == self.latent_shape[0]:
+            return noises.reshape(len(noises), -1)
+        inverse = np.linalg.pinv(self._weights).astype(np.float32)
+        latents: Float32Array = np.einsum("kh,nhd->nkd", inverse, noises)
+        return np.ascontiguousarray(latents).reshape(len(noises), -1)
+
+
+def _weights(steering: SteeringSpec, horizon: int) -> Float32Array:
+    """Shape (horizon, rows): how much of every row of a latent each step of the chunk takes."""
+    if steering.noise_shape == "full":
+        return np.eye(horizon, dtype=np.float32)
+    if steering.noise_shape == "repeated":
+        return np.ones((horizon, 1), dtype=np.float32)
+    if steering.knots > horizon:
+        raise InvalidValue(
+            f"{steering.knots} knots for a chunk of {horizon} steps; expected at most {horizon}"
+        )
+    places = np.linspace(0, steering.knots - 1, horizon)
+    weights = np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(steering.knots)))
+    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)

@@ -1,86 +1,70 @@
-"""Choosing a noise by what its chunk is worth: sample, decode, score by Q^A, refine.
+"""Choosing a noise by what it is worth: sample, score by the critic, refine.
 
-Best of N with rounds of the cross-entropy method. The critic is fresh long before an actor that
-was distilled from it is, which removes the dip at the start of learning.
+Best of N, with rounds of the cross-entropy method if asked for. The critic is fresh long before an
+actor that was distilled from it is, which removes the dip at the start of learning.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.specs import SteeringSpec
-from dsrl_core.steering.features import FeatureMap
-from dsrl_core.steering.networks import Ensemble
 from dsrl_core.steering.noise_map import NoiseMap
 from dsrl_core.types import Float32Array
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A latent, what the policy was fed, what it gave, and what the critic thinks of it."""
+class Candidates:
+    """Latents (n, *latent_shape) with their values (n,), and their chunks if they were decoded."""
 
-    latent: Float32Array
-    noise: Float32Array
-    chunk: Float32Array
-    value: float
+    latents: Float32Array
+    values: Float32Array
+    chunks: Float32Array | None
+
+    def best(self, count: int) -> Candidates:
+        """The `count` most valuable ones, best first; of equals the earlier."""
+        order = np.argsort(-self.values, kind="stable")[:count]
+        chunks = None if self.chunks is None else self.chunks[order]
+        return Candidates(self.latents[order], self.values[order], chunks)
+
+    def with_others(self, others: Candidates) -> Candidates:
+        chunks = None
+        if self.chunks is not None and others.chunks is not None:
+            chunks = np.concatenate([self.chunks, others.chunks])
+        return Candidates(
+            np.concatenate([self.latents, others.latents]),
+            np.concatenate([self.values, others.values]),
+            chunks,
+        )
+
+
+Score = Callable[[Float32Array], Candidates]
+"""Latents (n, *latent_shape) to candidates."""
 
 
 class NoiseSearch:
-    """Cross-entropy search over noises through the frozen policy."""
+    """Search over latents; `selection` best_of_n stops after the first round."""
 
-    ELITE_STD_MIN = 0.15
+    ELITE_STD_MIN: Final = 0.15
     """Spread that a refinement keeps, so that equal elites still explore."""
 
-    def __init__(self, spec: SteeringSpec, features: FeatureMap, noise_map: NoiseMap) -> None:
-        self._spec, self._features, self._noise_map = spec, features, noise_map
+    def __init__(self, spec: SteeringSpec, noise_map: NoiseMap) -> None:
+        self._spec, self._noise_map = spec, noise_map
+        self._rounds = spec.refinements if spec.selection == "cem" else 0
 
-    def best(
-        self,
-        policy: PolicyBackend,
-        encoded: Encoded,
-        observation: Tensor,
-        critic: Ensemble,
-        generator: np.random.Generator,
-    ) -> Choice:
-        """The noise of highest ensemble mean for one observation (1, observation_size)."""
-        latents = self._noise_map.sample(generator, self._spec.candidates)
-        best = self._score(policy, encoded, observation, critic, latents)
-        kept = best
-        for _ in range(self._spec.refinements):
-            elites = kept[: self._spec.elites]
-            chosen = np.stack([choice.latent for choice in elites])
-            mean, std = chosen.mean(axis=0), chosen.std(axis=0)
+    def best(self, score: Score, generator: np.random.Generator) -> Candidates:
+        """The one of highest score."""
+        spec = self._spec
+        kept = score(self._noise_map.sample(generator, spec.candidates)).best(spec.elites)
+        for _ in range(self._rounds):
+            mean, std = kept.latents.mean(axis=0), kept.latents.std(axis=0)
             drawn = generator.standard_normal(
-                (self._spec.refinement_candidates, *mean.shape), dtype=np.float32
+                (spec.refinement_candidates, *mean.shape), dtype=np.float32
             )
-            latents = self._noise_map.clip(mean + np.maximum(std, self.ELITE_STD_MIN) * drawn)
-            kept = sorted(
-                kept[: self._spec.elites]
-                + self._score(policy, encoded, observation, critic, latents),
-                key=lambda choice: -choice.value,
-            )
-        return kept[0]
-
-    def _score(
-        self,
-        policy: PolicyBackend,
-        encoded: Encoded,
-        observation: Tensor,
-        critic: Ensemble,
-        latents: Float32Array,
-    ) -> list[Choice]:
-        """Every latent with its value, best first."""
-        noises = self._noise_map.to_noise(latents)
-        chunks = policy.decode(encoded, noises)
-        with torch.inference_mode():
-            inputs = self._features.of_state_chunk(
-                observation.expand(len(chunks), -1), torch.from_numpy(chunks)
-            )
-            values = critic(inputs).mean(dim=0).numpy()
-        order = np.argsort(-values, kind="stable")
-        return [Choice(latents[i], noises[i], chunks[i], float(values[i])) for i in order]
+            tried = self._noise_map.clip(mean + np.maximum(std, self.ELITE_STD_MIN) * drawn)
+            kept = kept.with_others(score(tried)).best(spec.elites)
+        return kept.best(1)

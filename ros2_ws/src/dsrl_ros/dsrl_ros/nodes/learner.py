@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.data.ledger import LedgerFollower
 from dsrl_core.learning.feed import LearnerFeed
-from dsrl_core.learning.learner import Learner
+from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.policies import load_policy
 from dsrl_core.status import ActorWeights, LearnerStatus
 from dsrl_core.types import Mode
@@ -40,7 +40,7 @@ class LearnerNode(DsrlNode[LearnerParameters]):
         known = catalog()
         task = known.task(self.parameters.task)
         policy = load_policy(known.policy(self.parameters.policy or task.policy))
-        self._learner = Learner(task, policy, self.parameters.seed)
+        self._learner = Learner([LearnedTask(task, policy)], self.parameters.seed)
         out = Path(self.parameters.out)
         store = EpisodeStore(out / "episodes")
         self._feed = LearnerFeed(self._learner, store.read, store.numbers())

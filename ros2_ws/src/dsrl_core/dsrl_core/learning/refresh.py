@@ -1,0 +1,37 @@
+"""Which episodes are looked at anew when returns are computed: all, or so many at a time.
+
+A learner's updates must not slow down as the replay grows: beyond a limit of rows the episodes take
+turns, those that were never looked at first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsrl_core.learning.training_set import Key, TrainingSet
+
+
+class Turns:
+    """Order of refreshing; `rows_max` rows at a time, and at least one episode."""
+
+    def __init__(self, rows_max: int) -> None:
+        self._rows_max = rows_max
+        self._last: dict[Key, int] = {}
+        self._round = 0
+
+    def next(self, data: TrainingSet) -> Iterator[tuple[Key, slice]]:
+        """The episodes whose turn it is, with their rows."""
+        self._round += 1
+        episodes = data.episodes()
+        if sum(data.rows_of(key).stop - data.rows_of(key).start for key in episodes) > (
+            self._rows_max
+        ):
+            episodes.sort(key=lambda key: self._last.get(key, 0))
+        taken = 0
+        for key in episodes:
+            rows = data.rows_of(key)
+            if taken and taken + rows.stop - rows.start > self._rows_max:
+                return
+            taken += rows.stop - rows.start
+            self._last[key] = self._round
+            yield key, rows
