@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,18 +13,32 @@ import torch
 from dsrl_core.errors import InvalidFile
 from dsrl_core.policies import load_policy
 from dsrl_core.steering.decision_loop import DecisionLoop
-from dsrl_core.steering.noise_map import NoiseMap
-from dsrl_core.steering.steering_model import ModelContext, NetworkSizes, SteeringModel
+from dsrl_core.steering.steering_model import (
+    NetworkSizes,
+    SteeringModel,
+    load_model,
+    model_shape,
+)
+from dsrl_core.steering.task_context import TaskContext
 from dsrl_core.types import Decision, Mode, Observation
-from tests.core.steering_setup import small_policy, small_task
+from tests.core.steering_setup import CountingPolicy, small_policy, small_task
 
 OBSERVATION = Observation(7, np.linspace(-0.2, 0.4, 9, dtype=np.float32))
 
 
-def weights(folder: Path, seed: int = 0) -> bytes:
+def weights(folder: Path, seed: int = 0, critic_of: Any = "chunk") -> bytes:
     torch.manual_seed(seed)
-    context = ModelContext.of(small_task(), small_policy(folder))
-    return SteeringModel(context.shape, NetworkSizes()).to_bytes()
+    return untrained(context(folder), critic_of).to_bytes()
+
+
+def context(folder: Path, **steering: Any) -> TaskContext:
+    task = small_task()
+    task = replace(task, steering=replace(task.steering, **steering))
+    return TaskContext.of(task, small_policy(folder))
+
+
+def untrained(context: TaskContext, critic_of: Any = "chunk") -> SteeringModel:
+    return SteeringModel(model_shape([context], critic_of), NetworkSizes())
 
 
 def loop(folder: Path, run_seed: int = 0, steered: bool = True) -> DecisionLoop:
@@ -72,11 +88,12 @@ def test_the_chunk_is_what_the_policy_makes_of_the_recorded_noise(tmp_path: Path
 
 
 def test_a_search_is_worth_more_to_the_critic_than_one_noise(tmp_path: Path) -> None:
-    made, context = loop(tmp_path), ModelContext.of(small_task(), small_policy(tmp_path))
-    model = context.load(weights(tmp_path))
+    made, features = loop(tmp_path), context(tmp_path).features
+    model, _ = load_model(weights(tmp_path), context(tmp_path))
     base = torch.from_numpy(decide(made, Mode.BASE).chunk[None])
-    inputs = context.features.of_state_chunk(torch.from_numpy(OBSERVATION.values[None]), base)
-    assert decide(made, Mode.EVAL).value > float(model.critic(inputs).mean())
+    seen = torch.from_numpy(OBSERVATION.values[None])
+    value = model.value(model.state(features.of_state(seen)), features.of_chunk(seen, base))
+    assert decide(made, Mode.EVAL).value > float(value.mean())
 
 
 def test_a_steered_noise_stays_within_the_bound(tmp_path: Path) -> None:
@@ -88,31 +105,68 @@ def test_a_steered_noise_stays_within_the_bound(tmp_path: Path) -> None:
 def test_weights_of_another_policy_are_refused_and_the_present_ones_stay(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     torch.manual_seed(0)
-    context = ModelContext.of(small_task(), small_policy(tmp_path / "other", seed=1))
-    foreign = SteeringModel(context.shape, NetworkSizes()).to_bytes()
+    foreign = untrained(TaskContext.of(small_task(), small_policy(tmp_path / "other", seed=1)))
     made = loop(tmp_path)
     with pytest.raises(InvalidFile, match="policy_sha256"):
-        made.set_weights(2, foreign)
+        made.set_weights(2, foreign.to_bytes())
     assert made.weights_version == 1
 
 
-@pytest.mark.parametrize("broken", [b"", b"no tensors", b"\x08\0\0\0\0\0\0\0{}      "])
+@pytest.mark.parametrize("broken", [b"no tensors", b"\x08\0\0\0\0\0\0\0{}      "])
 def test_bytes_that_are_no_weights_are_refused(tmp_path: Path, broken: bytes) -> None:
     with pytest.raises(InvalidFile, match="cannot be read"):
         loop(tmp_path).set_weights(2, broken)
 
 
 def test_weights_that_are_not_finite_are_refused(tmp_path: Path) -> None:
-    context = ModelContext.of(small_task(), small_policy(tmp_path))
-    model = SteeringModel(context.shape, NetworkSizes())
+    model = untrained(context(tmp_path))
     with torch.no_grad():
         model.critic.last_bias.fill_(torch.nan)
     with pytest.raises(InvalidFile, match="finite"):
         loop(tmp_path).set_weights(2, model.to_bytes())
 
 
-def test_a_repeated_noise_is_one_vector_at_every_step(tmp_path: Path) -> None:
-    noise_map = NoiseMap("repeated", small_policy(tmp_path), bound=2.0)
-    noise = noise_map.to_noise(noise_map.sample(np.random.default_rng(0), 3))
-    assert noise.shape == (3, 4, 5)
-    np.testing.assert_array_equal(noise, noise[:, :1].repeat(4, axis=1))
+def test_no_weights_at_all_mean_the_base_policy(tmp_path: Path) -> None:
+    made = loop(tmp_path)
+    made.set_weights(2, b"")
+    decision = decide(made, Mode.EVAL)
+    assert (decision.source, decision.weights_version) == ("base", 2)
+
+
+def selecting(folder: Path, critic_of: str = "chunk", **steering: Any) -> DecisionLoop:
+    task = context(folder, **steering).task
+    made = DecisionLoop(task, load_policy(small_policy(folder)), 0)
+    made.set_weights(1, weights(folder, critic_of=critic_of))
+    return made
+
+
+def test_refinements_are_worth_more_than_the_best_of_the_first_noises(tmp_path: Path) -> None:
+    values = [
+        decide(selecting(tmp_path, selection=how, refinements=3), Mode.EVAL).value
+        for how in ("best_of_n", "cem")
+    ]
+    assert values[0] < values[1]
+
+
+def test_the_actor_explores_in_training_and_is_greedy_otherwise(tmp_path: Path) -> None:
+    made = selecting(tmp_path, selection="actor")
+    greedy = [decide(made, mode, n).noise for n, mode in enumerate((Mode.EVAL, Mode.ACTOR))]
+    np.testing.assert_array_equal(*greedy)
+    explored = [decide(made, Mode.TRAIN, n).noise for n in range(2)]
+    assert not np.array_equal(*explored)
+
+
+def test_a_critic_of_noises_is_searched_and_only_the_best_is_decoded(tmp_path: Path) -> None:
+    policy = CountingPolicy(small_policy(tmp_path))
+    made = DecisionLoop(small_task(), policy, 0)
+    made.set_weights(1, weights(tmp_path, critic_of="noise"))
+    assert decide(made, Mode.EVAL).source == "search"
+    assert (policy.encoded, policy.decoded) == (1, 1)
+
+
+def test_a_search_encodes_its_observation_once(tmp_path: Path) -> None:
+    policy = CountingPolicy(small_policy(tmp_path))
+    made = DecisionLoop(small_task(), policy, 0)
+    made.set_weights(1, weights(tmp_path))
+    decide(made, Mode.EVAL)
+    assert (policy.encoded, policy.decoded) == (1, 8 + 16)

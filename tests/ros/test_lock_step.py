@@ -12,7 +12,7 @@ from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.safety import Safety
 from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.learning.learner import Learner
+from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.policies import load_policy
 from dsrl_core.rollout import Rollout
 from dsrl_core.seeding import reset_seed
@@ -35,7 +35,7 @@ class InOneProcess:
         robot = known.robot(task.robot)
         policy = load_policy(known.policy(task.policy))
         self.loop = DecisionLoop(task, policy, SEED)
-        self.learner = Learner(task, policy, SEED)
+        self.learner = Learner([LearnedTask(task, policy)], SEED)
         player = ChunkPlayer(
             robot, policy.spec.action, policy.spec.horizon, Kinematics(robot), Safety(robot)
         )

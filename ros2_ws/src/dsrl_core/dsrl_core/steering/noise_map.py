@@ -82,4 +82,4 @@ def _weights(steering: SteeringSpec, horizon: int) -> Float32Array:
         )
     places = np.linspace(0, steering.knots - 1, horizon)
     weights = np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(steering.knots)))
-    return (weights / np.linalg.norm(weights, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weights / np.linalg.norm(weights, axis=1, keepdims=True), dtype=np.float32)
