@@ -115,8 +115,12 @@ def write_lerobot(
     ends = np.cumsum(lengths)
     tasks = tasks or [TASK] * len(recordings)
     words = list(dict.fromkeys(tasks))
-    state = [[*p, y] for one in recordings for p, y in zip(one.positions_mm, one.yaw_deg)]  # noqa: B905
-    action = [[g, *m] for one in recordings for g, m in zip(one.gripper_mm, one.moves_mm)]  # noqa: B905
+    state = [
+        [*p, y] for one in recordings for p, y in zip(one.positions_mm, one.yaw_deg, strict=True)
+    ]
+    action = [
+        [g, *m] for one in recordings for g, m in zip(one.gripper_mm, one.moves_mm, strict=True)
+    ]
     last = [row == len(one) - 1 for one in recordings for row in range(len(one))]
     success = [one.success and row == len(one) - 1 for one in recordings for row in range(len(one))]
     frames = [row for length in lengths for row in range(length)]
@@ -156,7 +160,9 @@ def write_lerobot(
         "length": lengths,
         "data/chunk_index": [0] * len(recordings),
         "data/file_index": [0] * len(recordings),
-        "dataset_from_index": [int(end - length) for end, length in zip(ends, lengths)],  # noqa: B905
+        "dataset_from_index": [
+            int(end - length) for end, length in zip(ends, lengths, strict=True)
+        ],
         "dataset_to_index": [int(end) for end in ends],
         "stats/action/mean": [[0.0] * 4] * len(recordings),
         **(episode_columns or {}),

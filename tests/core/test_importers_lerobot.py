@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -283,10 +284,9 @@ def test_frames_of_a_video_go_to_the_right_rows(tmp_path: Path) -> None:
 def test_a_video_that_does_not_fit_is_refused(tmp_path: Path, frames: int, fps: int) -> None:
     source = video_dataset(tmp_path / "set", colours(frames), fps)
     *_, last = imported(source, WITH_CAMERA, policy_of(2, CAMERA))
-    expected = "camera 'front': .*file-000.mp4 " + ("ends" if fps == 10 else "has 25 frames per")
-    assert pytest.raises(type(last), match=expected)
-    with pytest.raises(type(last), match=expected):
-        raise last
+    reason = r"\(codec .*\) ends" if fps == 10 else "has 25 frames per"
+    expected = f"camera 'front': .*file-000.mp4 {reason}"
+    assert re.match(expected, str(last))
 
 
 def test_a_mapping_file_says_all_of_it(tmp_path: Path) -> None:
