@@ -54,6 +54,10 @@ setup(
         "tensorboard",
         "torch",
     ],
-    # colcon test runs nothing without it.
-    extras_require={"test": ["pytest"]},
+    extras_require={
+        # Foreign datasets (dsrl_core.data.importers).
+        "datasets": ["h5py", "pyarrow"],
+        # colcon test runs nothing without it.
+        "test": ["pytest"],
+    },
 )

@@ -31,6 +31,7 @@ def make_app(*commands: str) -> typer.Typer:
     app.callback()(lambda: None)
     for name in commands:
         app.command(name)(getattr(import_module(f"dsrl_ros.cli.{name}"), name))
+    app.add_typer(import_module("dsrl_ros.cli.episodes").episodes, name="episodes")
     return app
 
 

@@ -1,0 +1,1 @@
+"""Foreign datasets (LeRobot, robomimic) as labelled episodes, and episodes as such datasets."""
