@@ -20,33 +20,42 @@ from dsrl_core.types import (
 
 
 def demonstration_episodes(policy: PolicySpec) -> Iterator[tuple[Episode, bool]]:
-    """Every demonstration once per offset within a chunk: chunks may begin at any step.
+    """Every demonstration, with what was seen at every action, and whether it succeeded.
 
     They hold no noise: it is unknown which would have given a demonstration.
     """
     stored = load_file(policy.folder / "demonstrations.safetensors")
     ends = np.cumsum(stored["lengths"])
-    number = 0
-    for end, length, success in zip(ends, stored["lengths"], stored["successes"], strict=True):
+    for number, (end, length, success) in enumerate(
+        zip(ends, stored["lengths"], stored["successes"], strict=True)
+    ):
         rows = slice(int(end - length), int(end))
         observations, actions = stored["observations"][rows], stored["actions"][rows]
-        for offset in range(policy.horizon):
-            steps = tuple(_steps(number, observations[offset:], actions[offset:], policy.horizon))
-            reason = "ended" if success else "deadline"
-            yield Episode(number, Mode.TRAIN, 0, steps, reason), bool(success)
-            number += 1
+        steps = tuple(_steps(number, observations, actions, policy.horizon))
+        yield (
+            Episode(number, Mode.TRAIN, 0, steps, "ended" if success else "deadline"),
+            bool(success),
+        )
 
 
 def _steps(
     number: int, observations: Float32Array, actions: Float32Array, horizon: int
 ) -> Iterator[DecisionStep]:
     unknown = np.zeros((0, 0), dtype=np.float32)
-    whole = (len(actions) - 1) // horizon
-    for sequence in range(whole):
-        row = sequence * horizon
-        observation = Observation(0, observations[row])
-        chunk = actions[row : row + horizon]
-        decision = Decision(number, sequence, observation, unknown, unknown, chunk, "demonstration")
-        yield DecisionStep(decision, horizon)
-    last = Observation(0, observations[whole * horizon])
-    yield DecisionStep(final_decision(number, whole, last), 0)
+    # The last observation is where the last action but one has led.
+    played = len(actions) - 1
+    for sequence, row in enumerate(range(0, played, horizon)):
+        executed = min(horizon, played - row)
+        chunk = actions[np.minimum(np.arange(row, row + horizon), len(actions) - 1)]
+        decision = Decision(
+            number,
+            sequence,
+            Observation(0, observations[row]),
+            unknown,
+            unknown,
+            chunk,
+            "demonstration",
+        )
+        yield DecisionStep(decision, executed, observations[row + 1 : row + executed])
+    last = Observation(0, observations[played])
+    yield DecisionStep(final_decision(number, -(-played // horizon), last), 0)

@@ -1,180 +1,177 @@
-"""How many robot episodes does steering need? Seeds 0-4, in one process each, on simulated picks.
+"""How many robot episodes does steering need? On simulated tasks, beside RL on actions.
 
-    ./dsrl bench learning            # about four minutes on two cores
-    ./dsrl bench learning --seeds 0 1 --resets 50
+    ./dsrl bench learning              # DSRL-NA on franka_pick, seeds 0-4
+    ./dsrl bench learning --variants na sac rlpd --tasks franka_pick franka_place
+    ./dsrl bench learning --show       # tables and curves of all results so far
 
-For every seed: ten base rollouts, then online episodes with the updates that they are worth; after
-10, 20 and 40 of them the greedy search and the distilled actor alone face `--resets` fresh starts.
-Nothing was tuned on these seeds or starts (tuning used seeds 100 and above). Beside it, disclosed:
-the same with raw critic inputs, and offline from the policy's own labelled demonstrations.
+For every seed: base rollouts, then online episodes with the updates that they are worth; at every
+point of `--points` the greedy policy faces `--resets` fresh starts. Nothing was tuned on seeds 0-4
+or their starts (tuning used seeds 100 and above). Results are kept run by run in
+results/learning.json; a run that is there is not repeated unless --again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
-import torch
-from demonstrations import demonstration_episodes
 from rich.console import Console
 from rich.table import Table
+from variants import TASKS, VARIANTS
 
-from dsrl_core.catalog import Catalog
-from dsrl_core.learning.learner import Learner
-from dsrl_core.policies import load_policy
-from dsrl_core.rollout import Rollout
-from dsrl_core.seeding import reset_seed
-from dsrl_core.specs import TaskSpec
-from dsrl_core.steering.decision_loop import DecisionLoop
-from dsrl_core.steering.features import raw_features
-from dsrl_core.types import Label, Mode, Outcome
-from dsrl_sim.assembly import make_rollout
+from runs import Run, measure
 
-TASK = "franka_pick"
-EVALUATED_AT = (10, 20, 40)
-OFFLINE_UPDATES = 3000
-RESULTS = Path(__file__).parent / "results" / "learning.json"
-VARIANTS = ("task features", "raw inputs", "offline")
-
-PROTOTYPE = """Beside it, as measured before (100 starts, base .40, at 20 online episodes):
-prototype NA .84 .68 .16 .04 | probe, lambda .7, inv, CEM .94 1 .94 1 (at 40: .97 .99 1 .98)
-probe with raw inputs .30-.44 | released class: published settings .19 .01, best found .68 .52
-probe + 30 labelled demonstrations at 0 episodes 1 .98 .99 .98"""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one seed of one variant gave; successes by number of online episodes."""
-
-    variant: str
-    seed: int
-    resets: int
-    training: list[int]
-    """Outcomes in order, the warm-up first."""
-    search: dict[int, int]
-    actor: dict[int, int]
-    updates: int
-    update_s: float
-    wall_s: float
+FOLDER = Path(__file__).parent / "results"
+RESULTS = FOLDER / "learning.json"
+REACHED = 0.9
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["franka_pick"])
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=["na"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--resets", type=int, default=100, help="fresh starts per figure")
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--points", type=int, nargs="+", default=[0, 5, 10, 20, 40])
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--again", action="store_true", help="repeat runs that are there")
+    parser.add_argument("--show", action="store_true", help="only show what is there")
     asked = parser.parse_args()
-    jobs = [(variant, seed, asked.resets) for variant in asked.variants for seed in asked.seeds]
+    runs = {} if not RESULTS.exists() else {key(r): r for r in stored()}
+    jobs = [(t, v, s) for t in asked.tasks for v in asked.variants for s in asked.seeds]
+    due = [] if asked.show else [job for job in jobs if asked.again or job not in runs]
     with ProcessPoolExecutor(asked.workers) as pool:
-        runs = list(pool.map(measure, *zip(*jobs, strict=True)))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
-    report(runs)
+        futures = [pool.submit(measure, *job, asked.resets, asked.points) for job in due]
+        for future in as_completed(futures):
+            run = future.result()
+            runs[key(run)] = run
+            keep(list(runs.values()))
+            print(run.task, run.variant, run.seed, run.greedy, f"{run.wall_s:.0f} s", flush=True)
+    report(list(runs.values()))
 
 
-def measure(variant: str, seed: int, resets: int) -> Run:
-    """One seed of one variant."""
-    torch.set_num_threads(1)
-    started = time.monotonic()
-    catalog = Catalog.default()
-    task = catalog.task(TASK)
-    policy = load_policy(catalog.policy(task.policy))
-    if variant == "raw inputs":
-        task = replace(task, features=raw_features(policy.spec), critic_sees_chunk=True)
-    learner = Learner(task, policy, seed)
-    decisions = DecisionLoop(task, policy, seed)
-    rollout = make_rollout(task, catalog, policy.spec, decisions)
-    search, actor, training, update_s = {}, {}, [], 0.0
-    if variant == "offline":
-        update_s = learn_offline(learner, catalog, task)
-        points: Iterator[int] = iter((0,))
-    else:
-        points = learn_online(learner, decisions, rollout, task, seed, training)
-    for online in points:
-        decisions.set_weights(*learner.weights())
-        search[online] = count(rollout, Mode.EVAL, seed, resets)
-        actor[online] = count(rollout, Mode.ACTOR, seed, resets)
-    wall_s = time.monotonic() - started
-    return Run(variant, seed, resets, training, search, actor, learner.updates, update_s, wall_s)
+def key(run: Run) -> tuple[str, str, int]:
+    return (run.task, run.variant, run.seed)
 
 
-def learn_offline(learner: Learner, catalog: Catalog, task: TaskSpec) -> float:
-    """Updates from the policy's own demonstrations; their time [s]."""
-    for episode, success in demonstration_episodes(catalog.policy(task.policy)):
-        learner.add_episode(episode)
-        learner.set_label(label(episode.number, success))
-    started = time.monotonic()
-    learner.update(OFFLINE_UPDATES)
-    return time.monotonic() - started
+def stored() -> list[Run]:
+    """The runs so far."""
+    return [Run(**run) for run in json.loads(RESULTS.read_text())]
 
 
-def learn_online(
-    learner: Learner,
-    decisions: DecisionLoop,
-    rollout: Rollout,
-    task: TaskSpec,
-    seed: int,
-    training: list[int],
-) -> Iterator[int]:
-    """Episode by episode as the graph does it; yields where an evaluation is due."""
-    warm_up = task.steering.warm_up_episodes
-    for number in range(warm_up + max(EVALUATED_AT)):
-        episode, success = rollout.run(number, Mode.TRAIN, reset_seed(seed, Mode.TRAIN, number))
-        training.append(int(success))
-        learner.add_episode(episode)
-        learner.set_label(label(number, success))
-        learner.update(learner.updates_pending)
-        if learner.updates:
-            decisions.set_weights(*learner.weights())
-        if number + 1 - warm_up in EVALUATED_AT:
-            yield number + 1 - warm_up
-
-
-def label(episode: int, success: bool) -> Label:
-    outcome = Outcome.SUCCESS if success else Outcome.FAILURE
-    return Label(episode, outcome, float(success), "benchmark", 0)
-
-
-def count(rollout: Rollout, mode: Mode, seed: int, resets: int) -> int:
-    """Successes over the evaluation starts of a seed."""
-    return sum(rollout.run(i, mode, reset_seed(seed, mode, i))[1] for i in range(resets))
+def keep(runs: list[Run]) -> None:
+    """Write all runs, one per line, in a fixed order."""
+    FOLDER.mkdir(exist_ok=True)
+    lines = [json.dumps(asdict(run)) for run in sorted(runs, key=key)]
+    RESULTS.write_text("[\n" + ",\n".join(lines) + "\n]\n")
 
 
 def report(runs: list[Run]) -> None:
-    """Median and worst over seeds, and every seed."""
-    table = Table(title="greedy success [%] over fresh starts: median (worst) | each seed")
-    for column in ("variant", "online episodes", "search by Q^A", "distilled actor alone"):
-        table.add_column(column)
-    for variant in dict.fromkeys(run.variant for run in runs):
-        chosen = [run for run in runs if run.variant == variant]
-        for online in chosen[0].search:
-            cells = [
-                summarise([100 * getattr(run, kind)[online] / run.resets for run in chosen])
-                for kind in ("search", "actor")
+    """Tables and curves of all runs, by task."""
+    console = Console(width=150)
+    text = []
+    for task in TASKS:
+        chosen = [run for run in runs if run.task == task]
+        if chosen:
+            console.print(table_of(task, chosen))
+            text += [f"### {task}", "", *markdown(chosen), ""]
+            draw(task, chosen)
+    if text:
+        (FOLDER / "learning.md").write_text("\n".join(text))
+
+
+def episodes_needed(run: Run) -> float:
+    """Online episodes at the first point with 90 % greedy success; infinite if none."""
+    reached = [int(n) for n, s in run.greedy.items() if s >= REACHED * run.resets]
+    return min(reached, default=np.inf)
+
+
+COLUMNS = (
+    "variant",
+    "episodes to 90 %",
+    "greedy success [%] at online episodes",
+    "first 10",
+    "actor",
+)
+
+
+def rows_of(runs: list[Run]) -> list[list[str]]:
+    """One row per variant: median (worst) and every seed."""
+    rows = []
+    for name, variant in VARIANTS.items():
+        mine = [run for run in runs if run.variant == name]
+        if not mine:
+            continue
+        needed = [episodes_needed(run) for run in mine]
+        points = sorted({int(n) for run in mine for n in run.greedy})
+        cells = []
+        for point in points:
+            rates = [
+                100 * run.greedy[str(point)] / run.resets
+                for run in mine
+                if str(point) in run.greedy
             ]
-            table.add_row(variant, str(online), *cells)
-    console = Console(width=120)
-    console.print(table)
-    warm_up = Catalog.default().task(TASK).steering.warm_up_episodes
-    for variant in ("task features", "raw inputs"):
-        trained = [run.training for run in runs if run.variant == variant]
-        if trained:
-            base = np.mean([outcomes[:warm_up] for outcomes in trained])
-            first = np.mean([outcomes[warm_up : warm_up + 10] for outcomes in trained])
-            console.print(f"{variant}: first 10 online {first:.0%}, warm-up {base:.0%} (pooled)")
-    console.print(PROTOTYPE, markup=False, highlight=False)
+            cells.append(f"{point}: {summarise(rates)}")
+        first = [np.mean(r.training[r.warm_up : r.warm_up + 10]) for r in mine if r.training]
+        actor = [100 * max(run.actor.values()) / run.resets for run in mine if run.actor]
+        rows.append(
+            [
+                f"{variant.description} (n={len(mine)})",
+                f"{told(float(np.median(needed)))} ({told(max(needed))})",
+                "; ".join(cells),
+                f"{100 * np.mean(first):.0f} %" if first else "-",
+                summarise(actor) if actor else "-",
+            ]
+        )
+    return rows
+
+
+def table_of(task: str, runs: list[Run]) -> Table:
+    table = Table(title=f"{task}: median (worst) over seeds | each seed", show_lines=True)
+    for column in COLUMNS:
+        table.add_column(column)
+    for row in rows_of(runs):
+        table.add_row(*row)
+    return table
+
+
+def markdown(runs: list[Run]) -> list[str]:
+    head = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    return head + [
+        "| " + " | ".join(c.replace("|", "/") for c in row) + " |" for row in rows_of(runs)
+    ]
+
+
+def draw(task: str, runs: list[Run]) -> None:
+    """Greedy success over online episodes: median over seeds, and from worst to best."""
+    figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    for name, variant in VARIANTS.items():
+        mine = [run for run in runs if run.variant == name and len(run.greedy) > 1]
+        if not mine:
+            continue
+        points = sorted(int(n) for n in mine[0].greedy)
+        rates = np.array([[100 * r.greedy[str(p)] / r.resets for p in points] for r in mine])
+        (line,) = axes.plot(points, np.median(rates, axis=0), marker="o", label=variant.description)
+        axes.fill_between(points, rates.min(0), rates.max(0), alpha=0.12, color=line.get_color())
+    axes.axhline(100 * REACHED, color="0.6", linewidth=0.8, linestyle="--")
+    axes.set(xlabel="online episodes", ylabel="greedy success [%]", ylim=(0, 101), title=task)
+    axes.legend(fontsize="small", loc="lower right")
+    figure.savefig(FOLDER / f"learning_{task}.png", dpi=130)
+    plt.close(figure)
 
 
 def summarise(rates: list[float]) -> str:
     each = " ".join(f"{rate:.0f}" for rate in rates)
     return f"{np.median(rates):.0f} ({min(rates):.0f}) | {each}"
+
+
+def told(count: float) -> str:
+    return "not" if np.isinf(count) else f"{count:.0f}"
 
 
 if __name__ == "__main__":

@@ -98,7 +98,10 @@ class Algorithm(ABC, Generic[Config]):
         """One round on one batch."""
 
     def states(self, observations: Tensor, augmented: bool = False) -> Tensor:
-        """What actor and critics see in these observations (n,), (n, state_size)."""
+        """What actor and critics see in these observations (n,), (n, state_size).
+
+        `augmented`: images are shifted and jittered.
+        """
         data = self._data
         return self.model.state(
             data.features(observations),

@@ -55,7 +55,16 @@ class _Entry:
 class TrainingSet:
     """Grows by episodes; what counts is drawn from uniformly."""
 
-    MEMBERS: Final = ("before", "after", "chunks", "latents", "rewards", "discounts", "returns")
+    MEMBERS: Final = (
+        "before",
+        "after",
+        "chunks",
+        "latents",
+        "rewards",
+        "discounts",
+        "returns",
+        "targets",
+    )
 
     def __init__(
         self, contexts: Sequence[TaskContext], decoders: Sequence[PolicyBackend], known_noise: bool
@@ -190,7 +199,7 @@ class TrainingSet:
     def batch(self, rows: Tensor) -> Batch:
         """These rows."""
         columns = {name: self._rows[name].index_select(0, rows) for name in self.MEMBERS}
-        return Batch(rows, targets=self._rows["targets"].index_select(0, rows), **columns)
+        return Batch(rows, **columns)
 
     def features(self, observations: Tensor) -> Tensor:
         """(b, features_size) of these observations."""
@@ -239,7 +248,12 @@ class TrainingSet:
     @property
     def size_bytes(self) -> int:
         """Memory of everything but images."""
-        columns = [self._observations, self._rows, *self._seen, *filter(None, self._encoded)]
+        columns = [
+            self._observations,
+            self._rows,
+            *self._seen,
+            *filter(None, self._encoded),
+        ]
         return sum(part.size_bytes for part in columns)
 
     def _encodings(self, task: int, size: int) -> Columns:

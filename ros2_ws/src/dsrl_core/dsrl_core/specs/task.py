@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from dsrl_core.specs.steering import FeatureSpec, RewardSpec, SteeringSpec
@@ -14,19 +15,66 @@ from dsrl_core.types import to_nanoseconds
 
 
 @dataclass(frozen=True, config=STRICT)
-class SceneSpec:
-    """The simulated scene of a task; a real robot ignores it."""
+class CubeScene:
+    """What all simulated scenes share: a table, and a cube that lies on it."""
 
-    kind: Literal["pick"]
     cube_edge_m: Positive
     cube_mass_kg: Positive
     cube_center_m: Vector2
     cube_spread_m: Annotated[float, Field(ge=0)]
     """Uniform, on either side, in x and y."""
     cube_yaw_spread_rad: Annotated[float, Field(ge=0)]
-    lift_m: Positive
     success_steps: Count
+    """Looks of the success rule, one every 0.1 s, that have to find it fulfilled in a row."""
     start_tool_position_m: Vector3
+
+
+@dataclass(frozen=True, config=STRICT)
+class PickScene(CubeScene):
+    """Success: the cube is held so high above the table."""
+
+    kind: Literal["pick"]
+    lift_m: Positive
+
+
+@dataclass(frozen=True, config=STRICT)
+class PlaceScene(CubeScene):
+    """Success: the cube rests in a bowl, and the gripper has let go of it."""
+
+    kind: Literal["place"]
+    bowl_center_m: Vector2
+    bowl_spread_m: Annotated[float, Field(ge=0)]
+    """Uniform, on either side, in x and y."""
+    bowl_rim_radius_m: Positive
+    bowl_bottom_radius_m: Positive
+    bowl_height_m: Positive
+    bowl_wall_m: Positive
+    """Thickness of walls and bottom."""
+
+    @model_validator(mode="after")
+    def _bowl_holds_the_cube_and_stands_apart(self) -> PlaceScene:
+        half_diagonal_m = self.cube_edge_m / math.sqrt(2)
+        if not half_diagonal_m < self.bowl_bottom_radius_m <= self.bowl_rim_radius_m:
+            raise ValueError(
+                f"bowl radii of {self.bowl_bottom_radius_m} m at the bottom and "
+                f"{self.bowl_rim_radius_m} m at the rim; expected more than {half_diagonal_m:.4f} "
+                "(the cube's half diagonal), and no less at the rim than at the bottom"
+            )
+        centers = zip(self.cube_center_m, self.bowl_center_m, strict=True)
+        apart_m = max(abs(cube - bowl) for cube, bowl in centers)
+        needed_m = (
+            self.cube_spread_m + self.bowl_spread_m + half_diagonal_m + self.bowl_rim_radius_m
+        )
+        if apart_m <= needed_m:
+            raise ValueError(
+                f"cube and bowl could overlap: their centres are {apart_m:.3f} m apart along the "
+                f"better axis, expected more than {needed_m:.3f}"
+            )
+        return self
+
+
+SceneSpec: TypeAlias = Annotated[PickScene | PlaceScene, Field(discriminator="kind")]
+"""The simulated scene of a task; a real robot ignores it."""
 
 
 @dataclass(frozen=True, config=STRICT)
