@@ -10,7 +10,8 @@ import pytest
 
 from dsrl_core.catalog import Catalog
 from dsrl_core.errors import InvalidValue
-from dsrl_core.specs import RobotSpec, SceneSpec
+from dsrl_core.specs import RobotSpec
+from dsrl_core.specs.task import PickScene
 from dsrl_core.types import Float64Array
 from dsrl_sim.world import World
 
@@ -23,12 +24,14 @@ def robot() -> RobotSpec:
 
 
 @pytest.fixture(scope="module")
-def scene() -> SceneSpec:
-    return Catalog.default().task("franka_pick").scene
+def scene() -> PickScene:
+    scene = Catalog.default().task("franka_pick").scene
+    assert isinstance(scene, PickScene)
+    return scene
 
 
 @pytest.fixture
-def world(scene: SceneSpec, robot: RobotSpec) -> World:
+def world(scene: PickScene, robot: RobotSpec) -> World:
     return World(scene, robot)
 
 
@@ -59,7 +62,7 @@ def wander(world: World, ticks: int, seed: int = 0) -> Float64Array:
     return np.stack(states)
 
 
-def test_equal_seeds_give_equal_bits(scene: SceneSpec, robot: RobotSpec) -> None:
+def test_equal_seeds_give_equal_bits(scene: PickScene, robot: RobotSpec) -> None:
     first, second = World(scene, robot), World(scene, robot)
     first.reset(5)
     second.reset(8)
@@ -91,7 +94,7 @@ def test_a_snapshot_brings_back_the_future(world: World) -> None:
     np.testing.assert_array_equal(wander(world, 60, seed=3), future)
 
 
-def test_resets_differ_by_seed_and_stay_in_the_spread(world: World, scene: SceneSpec) -> None:
+def test_resets_differ_by_seed_and_stay_in_the_spread(world: World, scene: PickScene) -> None:
     poses = []
     for seed in range(200):
         world.reset(seed)
@@ -103,7 +106,7 @@ def test_resets_differ_by_seed_and_stay_in_the_spread(world: World, scene: Scene
 
 
 def test_a_reset_starts_at_the_scenes_tool_position_pointing_down(
-    world: World, scene: SceneSpec, robot: RobotSpec
+    world: World, scene: PickScene, robot: RobotSpec
 ) -> None:
     world.reset(0)
     np.testing.assert_allclose(world.tool_pose.position, scene.start_tool_position_m, atol=1e-4)
@@ -204,13 +207,13 @@ def test_gripper_commands_out_of_range_are_refused(world: World, command: dict[s
         world.command_gripper(at_ns=0, **command)
 
 
-def test_a_start_out_of_reach_is_refused(scene: SceneSpec, robot: RobotSpec) -> None:
+def test_a_start_out_of_reach_is_refused(scene: PickScene, robot: RobotSpec) -> None:
     with pytest.raises(InvalidValue, match="start_tool_position_m"):
         World(replace(scene, start_tool_position_m=(1.5, 0.0, 0.2)), robot)
 
 
 def test_a_set_point_period_between_physics_steps_is_refused(
-    scene: SceneSpec, robot: RobotSpec
+    scene: PickScene, robot: RobotSpec
 ) -> None:
     with pytest.raises(InvalidValue, match="set_point_period_s"):
         World(scene, replace(robot, set_point_period_s=0.021))

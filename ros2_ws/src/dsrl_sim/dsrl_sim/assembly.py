@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dsrl_core.catalog import Catalog
 from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.safety import Safety
 from dsrl_core.rollout import Decider, Rollout
-from dsrl_core.specs import PolicySpec, TaskSpec
+from dsrl_core.specs import FieldSpec, PolicySpec, TaskSpec
 from dsrl_core.steering.observation import ObservationBuilder
 from dsrl_sim.environment import SimulatedRobot
 
@@ -18,8 +20,19 @@ def make_rollout(task: TaskSpec, catalog: Catalog, policy: PolicySpec, decider: 
     kinematics = Kinematics(robot)
     return Rollout(
         task,
-        SimulatedRobot(task, robot),
+        SimulatedRobot(task, robot, policy.cameras),
         ChunkPlayer(robot, policy.action, policy.horizon, kinematics, Safety(robot)),
         ObservationBuilder(policy),
         decider,
     )
+
+
+def with_truth(policy: PolicySpec) -> PolicySpec:
+    """The policy's file with the object's true pose behind what the policy itself observes.
+
+    For whoever may know it: scripted experts and the oracle.
+    """
+    truth = (FieldSpec("object_position", 3, "m"), FieldSpec("object_yaw", 1, "rad"))
+    observed = {part.name for part in policy.observation}
+    hidden = [part for part in truth if part.name not in observed]
+    return replace(policy, observation=(*policy.observation, *hidden))

@@ -5,17 +5,25 @@ The in-process rollout and the simulator's ROS node drive the world through this
 
 from __future__ import annotations
 
-from dsrl_core.specs import RobotSpec, TaskSpec
+from collections.abc import Sequence
+
+import numpy as np
+
+from dsrl_core.specs import CameraSpec, RobotSpec, TaskSpec
 from dsrl_core.steering.observation import RobotInputs
-from dsrl_core.types import Float64Array, SetPoint, to_nanoseconds
+from dsrl_core.types import Float64Array, SetPoint, UInt8Array, to_nanoseconds
 from dsrl_sim.world import World
 
 
 class SimulatedRobot:
     """`dsrl_core.rollout.Environment` on a MuJoCo world."""
 
-    def __init__(self, task: TaskSpec, robot: RobotSpec) -> None:
+    def __init__(
+        self, task: TaskSpec, robot: RobotSpec, cameras: Sequence[CameraSpec] = ()
+    ) -> None:
+        """`cameras`: the policy's, if it sees any."""
         self.world = World(task.scene, robot)
+        self._cameras = tuple(cameras)
         self._gripper_latency_ns = to_nanoseconds(robot.gripper_latency_s)
 
     @property
@@ -28,8 +36,22 @@ class SimulatedRobot:
 
     @property
     def inputs(self) -> RobotInputs:
+        """What an observation is made of; with cameras every call draws their images anew."""
         world = self.world
-        return RobotInputs(world.tool_pose, world.gripper_width_m, world.object_pose)
+        images = self.images() if self._cameras else None
+        return RobotInputs(
+            world.tool_pose, world.gripper_width_m, world.object_pose, world.goal_pose, images
+        )
+
+    def images(self) -> UInt8Array:
+        """What the policy's cameras see, shape (cameras, height, width, 3), RGB.
+
+        Raises:
+            UnknownName: the scene has no such camera.
+            RendererMissing: nothing on this machine can draw without a screen.
+        """
+        draw = self.world.render
+        return np.stack([draw(part.name, part.width, part.height) for part in self._cameras])
 
     @property
     def success(self) -> bool:

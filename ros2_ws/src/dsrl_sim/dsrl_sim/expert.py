@@ -26,7 +26,7 @@ _FUNNEL_SLOPE: Final = 8.0
 _AT_GRASP_M: Final = 0.004
 UNTOUCHED_M: Final = 0.078
 """A wider gripper has not been told to close."""
-_GRASPED_M: Final = 0.045
+GRASPED_M: Final = 0.045
 """A narrower gripper has closed, on the cube or on nothing."""
 _LIFTED_M: Final = 0.22
 """Height of the tool at the end."""
@@ -64,17 +64,17 @@ class ScriptedExpert:
         """Shape (5,): (dx, dy, dz) [m] and dyaw [rad] of the commanded tool, width [m]."""
         view = PickView.of(observation)
         remaining_yaw = view.object_yaw - view.tool_yaw
-        if view.gripper_width < _GRASPED_M:
+        if view.gripper_width < GRASPED_M:
             rise = _LIFTED_M - view.tool_position[2]
-            return _action(np.array([0.0, 0.0, rise]), 0.0, CLOSED_M)
+            return action_of(np.array([0.0, 0.0, rise]), 0.0, CLOSED_M)
         if view.gripper_width < UNTOUCHED_M:
-            return _action(np.zeros(3), 0.0, CLOSED_M)
+            return action_of(np.zeros(3), 0.0, CLOSED_M)
         way = view.object_position + _turned(self.error_m, view.object_yaw) - view.tool_position
         distance = math.hypot(way[0], way[1])
         if distance < _AT_GRASP_M and abs(way[2]) < _AT_GRASP_M:
-            return _action(way, remaining_yaw, CLOSED_M)
+            return action_of(way, remaining_yaw, CLOSED_M)
         way[2] += float(approach_height(np.array(distance)))
-        return _action(way, remaining_yaw, OPEN_M)
+        return action_of(way, remaining_yaw, OPEN_M)
 
 
 def approach_height(distance_m: Float64Array) -> Float64Array:
@@ -103,7 +103,7 @@ def _turned(vector: tuple[float, float], yaw: float) -> Float64Array:
     return np.array([cosine * x - sine * y, sine * x + cosine * y, 0.0])
 
 
-def _action(way: Float64Array, turn: float, width: float) -> Float32Array:
+def action_of(way: Float64Array, turn: float, width: float) -> Float32Array:
     """An action that goes some of the way, and no faster than allowed."""
     step = _GAIN * way
     lateral = math.hypot(step[0], step[1])

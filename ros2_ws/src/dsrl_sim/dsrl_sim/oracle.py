@@ -21,76 +21,51 @@ from dsrl_core.errors import DsrlError
 from dsrl_core.policies import load_policy
 from dsrl_core.policies.backend import PolicyBackend
 from dsrl_core.seeding import Purpose, reset_seed, stream
+from dsrl_core.specs import TaskSpec
 from dsrl_core.types import (
     NANOSECONDS_PER_SECOND,
     Decision,
-    Float32Array,
-    Float64Array,
     Mode,
     Observation,
     Outcome,
 )
-from dsrl_sim.assembly import make_rollout
-from dsrl_sim.expert import UNTOUCHED_M, PickView, approach_height
+from dsrl_sim.assembly import make_rollout, with_truth
+from dsrl_sim.chunk_costs import COSTS
 
 CANDIDATES: Final = 64
-
-_CLOSES_BELOW_M: Final = 0.04
-"""A narrower width in a chunk is a command to close."""
-_GRASP_LATERAL_M: Final = 0.017
-_GRASP_HEIGHT_M: Final = 0.015
-"""Distances of the tool from the cube's centre within which closing nearly always grasps."""
-_HEIGHT_WEIGHT: Final = 0.3
-_YAW_WEIGHT_M_RAD: Final = 0.03
 
 
 class OracleDecider:
     """`dsrl_core.rollout.Decider`: decodes N(0, I) noises and plays the truly best chunk.
 
-    It knows where the cube is and what a grasp needs; the policy's weights are not touched. Its
-    success is what perfect steering could reach, or nearly: it looks one chunk ahead.
+    It knows where things are and what a grasp or a release needs; the policy's weights are not
+    touched. Its success is what perfect steering could reach, or nearly: it looks one chunk ahead.
     """
 
-    def __init__(self, policy: PolicyBackend, run_seed: int, candidates: int = CANDIDATES) -> None:
+    def __init__(
+        self, task: TaskSpec, policy: PolicyBackend, run_seed: int, candidates: int = CANDIDATES
+    ) -> None:
         self._policy, self._run_seed, self._candidates = policy, run_seed, candidates
+        self._costs = COSTS[task.scene.kind]
 
     def decide(
         self, observation: Observation, episode: int, sequence: int, mode: Mode, episode_seed: int
     ) -> Decision:
-        """The decision with the least cost among `candidates` noises."""
+        """The decision with the least cost among `candidates` noises.
+
+        `observation` is one of `assembly.with_truth`; the policy is shown its own part of it.
+        """
         spec = self._policy.spec
         generator = stream(self._run_seed, Purpose.ORACLE, episode_seed, sequence)
         noises = generator.standard_normal((self._candidates, *spec.noise_shape), np.float32)
-        chunks = self._policy.decode(self._policy.encode(observation.values[None]), noises)
-        best = int(chunk_costs(PickView.of(observation.values), chunks).argmin())
+        seen, images = observation.values[: spec.observation_size], observation.images
+        encoded = self._policy.encode(seen[None], None if images is None else images[None])
+        chunks = self._policy.decode(encoded, noises)
+        best = int(self._costs(observation.values, chunks).argmin())
         noise, chunk = noises[best], chunks[best]
         return Decision(
             episode, sequence, observation, noise, noise, chunk, "oracle", seed=episode_seed
         )
-
-
-def chunk_costs(view: PickView, chunks: Float32Array) -> Float64Array:
-    """How far each of the chunks (n, horizon, 5) stays from a perfect pick, shape (n,).
-
-    Open gripper: the distance, after the chunk, to the way of the error-free expert; a chunk that
-    closes beats all others where it would grasp, and loses to all where it would not. Closed
-    gripper: it is to stay closed and to rise.
-    """
-    displacements, turns, widths = chunks[:, :, :3], chunks[:, :, 3], chunks[:, :, 4]
-    closes = widths < _CLOSES_BELOW_M
-    if view.gripper_width < UNTOUCHED_M:
-        return np.asarray((~closes).sum(axis=1) - displacements[:, :, 2].sum(axis=1))
-    tool = view.tool_position + np.cumsum(displacements, axis=1)
-    yaw = view.tool_yaw + np.cumsum(turns, axis=1)
-    some_close = closes.any(axis=1)
-    chosen = np.arange(len(chunks)), np.where(some_close, closes.argmax(axis=1), -1)
-    error = tool[chosen] - view.object_position
-    lateral = np.hypot(error[:, 0], error[:, 1])
-    height = np.abs(error[:, 2] - approach_height(lateral))
-    turned = np.abs(yaw[chosen] - view.object_yaw)
-    grasps = (lateral < _GRASP_LATERAL_M) & (np.abs(error[:, 2]) < _GRASP_HEIGHT_M)
-    closing = np.where(some_close, np.where(grasps, -1.0, 1.0), 0.0)
-    return np.asarray(closing + lateral + _HEIGHT_WEIGHT * height + _YAW_WEIGHT_M_RAD * turned)
 
 
 @dataclass(frozen=True)
@@ -119,8 +94,8 @@ def measure(
     task = catalog.task(task_name)
     policy = load_policy(catalog.policy(task.policy))
     try:
-        decider = OracleDecider(policy, run_seed, candidates)
-        rollout = make_rollout(task, catalog, policy.spec, decider)
+        decider = OracleDecider(task, policy, run_seed, candidates)
+        rollout = make_rollout(task, catalog, with_truth(policy.spec), decider)
         for index in range(first_index, first_index + count):
             episode, success = rollout.run(index, Mode.EVAL, reset_seed(run_seed, Mode.EVAL, index))
             stamps = [step.decision.observation.stamp_ns for step in episode.steps]

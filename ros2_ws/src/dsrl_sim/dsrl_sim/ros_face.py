@@ -7,14 +7,15 @@ What a real FR3 publishes has its names and QoS from franka_ros2; what only a si
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Int32
 
-from dsrl_core.specs import RobotSpec
+from dsrl_core.specs import CameraSpec, RobotSpec
 from dsrl_ros import topics
 from dsrl_ros.conversions.basics import time_to_message
 from dsrl_ros.conversions.robot import (
@@ -26,6 +27,7 @@ from dsrl_ros.conversions.robot import (
     set_positions,
     set_state,
 )
+from dsrl_sim.environment import SimulatedRobot
 from dsrl_sim.scene import CAMERAS
 from dsrl_sim.world import World
 
@@ -37,7 +39,10 @@ MODE_MOVE: Final = 2
 class RosFace:
     """Publishers of the simulated robot; messages that tick are kept and written in place."""
 
-    def __init__(self, node: Node, robot: RobotSpec, clock_period_ns: int) -> None:
+    def __init__(
+        self, node: Node, robot: RobotSpec, cameras: Sequence[CameraSpec], clock_period_ns: int
+    ) -> None:
+        """`cameras`: the policy's."""
         self._robot = robot
         self._clock_period_ns = clock_period_ns
         self._clock_ns = -clock_period_ns
@@ -46,10 +51,16 @@ class RosFace:
         self._gripper_states = topics.GRIPPER_STATES.publisher(node)
         self._current_pose = topics.CURRENT_POSE.publisher(node)
         self._object_pose = topics.OBJECT_POSE.publisher(node)
+        self._goal_pose = topics.GOAL_POSE.publisher(node)
         self._robot_mode = topics.ROBOT_MODE.publisher(node)
         self._success = topics.SIM_SUCCESS.publisher(node)
         self._images = {name: topics.camera_image(name).publisher(node) for name in CAMERAS}
         self._infos = {name: topics.camera_info(name).publisher(node) for name in CAMERAS}
+        self._policy_images = {
+            camera.name: topics.policy_image(camera.name).publisher(node) for camera in cameras
+        }
+        self._drawn: list[Image] = []
+        self._drawn_ns = -1
         self._joints = JointState(name=list(robot.joint_names))
         self._fingers = JointState(name=list(robot.finger_joint_names))
 
@@ -75,8 +86,24 @@ class RosFace:
         now_ns, frame = world.time_ns, self._robot.base_frame
         self._current_pose.publish(pose_to_message(StampedPose(now_ns, world.tool_pose, frame)))
         self._object_pose.publish(pose_to_message(StampedPose(now_ns, world.object_pose, frame)))
+        if world.goal_pose is not None:
+            self._goal_pose.publish(pose_to_message(StampedPose(now_ns, world.goal_pose, frame)))
         set_positions(self._fingers, now_ns, finger_positions(world.gripper_width_m))
         self._gripper_states.publish(self._fingers)
+
+    def policy_images(self, robot: SimulatedRobot) -> None:
+        """What the policy's cameras see now, if somebody listens; drawn once for a moment."""
+        if not any(entry.get_subscription_count() for entry in self._policy_images.values()):
+            return
+        now_ns = robot.time_ns
+        if now_ns != self._drawn_ns:
+            self._drawn_ns = now_ns
+            self._drawn = [
+                image_to_message(now_ns, f"{camera}_camera", image)
+                for camera, image in zip(self._policy_images, robot.images(), strict=True)
+            ]
+        for publisher, message in zip(self._policy_images.values(), self._drawn, strict=True):
+            publisher.publish(message)
 
     def success(self, value: bool) -> None:
         """Whether the simulator sees the task done."""

@@ -27,7 +27,7 @@ from dsrl_core.types import Decision, Episode, Float64Array, Mode, Observation, 
 from dsrl_sim.assembly import make_rollout
 from dsrl_sim.environment import SimulatedRobot
 from dsrl_sim.rendering import RendererMissing
-from dsrl_sim.scene import SCENE_CAMERA
+from dsrl_sim.scene_parts import SCENE_CAMERA
 
 NO_RENDERER: Final = 3
 """Exit status where nothing on this machine can draw."""

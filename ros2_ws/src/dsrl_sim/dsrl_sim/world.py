@@ -1,4 +1,4 @@
-"""The simulated world of a task: an FR3 with its hand, a table and a cube, in MuJoCo."""
+"""The simulated world of a task in MuJoCo: an FR3, a table, a cube, and what the task adds."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import RobotSpec, SceneSpec
+from dsrl_core.specs.task import PlaceScene
 from dsrl_core.types import Float64Array, Pose, UInt8Array, to_nanoseconds
 from dsrl_sim.gripper import (
     DEFAULT_FORCE_N,
@@ -21,6 +22,7 @@ from dsrl_sim.gripper import (
 from dsrl_sim.handles import Handles
 from dsrl_sim.rendering import Renderer
 from dsrl_sim.scene import build_model, start_posture
+from dsrl_sim.success import is_held, success_rule
 
 SUCCESS_CHECK_S: Final = 0.1
 """The success rule looks at the world once in this time, counted from the reset."""
@@ -37,7 +39,7 @@ class Snapshot:
     reset_time_ns: int
     targets: Float64Array
     gripper: GripperState
-    held_steps: int
+    fulfilled_steps: int
     success: bool
 
 
@@ -60,33 +62,28 @@ class World:
         # The servos hold one target for a period in which the set-point moves: its mean position,
         # and for the damping its velocity.
         self._lead = self._at.damping_over_stiffness_s / robot.set_point_period_s - 0.5
-        self._rest_height_m = scene.cube_edge_m / 2
+        self._fulfils = success_rule(scene, self._at)
         self._gripper = GripperController(robot.gripper_width_max_m)
         self._renderers: dict[tuple[int, int], Renderer] = {}
         self._time_ns = 0
         self.reset(seed=0)
 
     def reset(self, seed: int, *, keep_time: bool = False) -> None:
-        """Robot at its start, gripper open and empty queue, cube drawn from `seed`.
+        """Robot at its start, gripper open and empty queue, cube and bowl drawn from `seed`.
 
         With `keep_time` the clock goes on instead of starting at 0 again.
         """
-        rng = np.random.default_rng(seed)
-        offset = rng.uniform(-1.0, 1.0, 3)
-        yaw = self._scene.cube_yaw_spread_rad * offset[2]
         mujoco.mj_resetData(self.model, self.data)
         qpos = self.data.qpos
         qpos[self._at.arm] = self._start
         qpos[self._at.fingers] = self._robot.gripper_width_max_m / 2
-        qpos[self._at.cube][:2] = self._scene.cube_center_m + self._scene.cube_spread_m * offset[:2]
-        qpos[self._at.cube][2] = self._rest_height_m
-        qpos[self._at.cube][3:] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        self._lay_out(np.random.default_rng(seed))
         if not keep_time:
             self._time_ns = 0
         self._reset_time_ns = self._time_ns
         self._targets = self._start.copy()
         self._gripper.reset(self._time_ns)
-        self._held_steps = 0
+        self._fulfilled_steps = 0
         self._success = False
         self.data.ctrl[self._at.arm] = self._targets
         self._apply(self._gripper.state)
@@ -167,15 +164,22 @@ class World:
         return Pose(pose[:3].copy(), pose[3:].copy())
 
     @property
+    def goal_pose(self) -> Pose | None:
+        """Where the cube's centre is to go; None where the task names no place."""
+        if not isinstance(self._scene, PlaceScene):
+            return None
+        above_m = self._scene.bowl_wall_m + self._scene.cube_edge_m / 2
+        position = self.data.mocap_pos[self._at.bowl] + [0.0, 0.0, above_m]
+        return Pose(position, np.array([1.0, 0.0, 0.0, 0.0]))
+
+    @property
     def is_held(self) -> bool:
         """Whether both fingers touch the cube at this moment."""
-        contacts = self.data.contact.geom
-        touching = contacts[(contacts == self._at.cube_geom).any(axis=1)]
-        return all(bool((touching == pad).any()) for pad in self._at.pads)
+        return is_held(self.data, self._at)
 
     @property
     def success(self) -> bool:
-        """Whether the cube was held up for long enough since the reset; it stays true."""
+        """Whether the scene's rule was fulfilled for long enough since the reset; it stays true."""
         return self._success
 
     def render(self, camera: str, width: int, height: int) -> UInt8Array:
@@ -200,7 +204,7 @@ class World:
             self._reset_time_ns,
             self._targets.copy(),
             self._gripper.state,
-            self._held_steps,
+            self._fulfilled_steps,
             self._success,
         )
 
@@ -211,7 +215,7 @@ class World:
         self._reset_time_ns = snapshot.reset_time_ns
         self._targets = snapshot.targets.copy()
         self._gripper.state = snapshot.gripper
-        self._held_steps = snapshot.held_steps
+        self._fulfilled_steps = snapshot.fulfilled_steps
         self._success = snapshot.success
         self._apply(snapshot.gripper)
         mujoco.mj_forward(self.model, self.data)
@@ -236,10 +240,22 @@ class World:
         force = gripper.goal.force_n
         self.model.actuator_forcerange[self._at.gripper] = (-force, force)
 
+    def _lay_out(self, rng: np.random.Generator) -> None:
+        """Draw where the cube lies and where the bowl, if there is one, stands."""
+        scene, cube = self._scene, self.data.qpos[self._at.cube]
+        offset = rng.uniform(-1.0, 1.0, 3)
+        yaw = scene.cube_yaw_spread_rad * offset[2]
+        cube[:2] = scene.cube_center_m + scene.cube_spread_m * offset[:2]
+        cube[2] = scene.cube_edge_m / 2
+        cube[3:] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        if isinstance(scene, PlaceScene):
+            offset = rng.uniform(-1.0, 1.0, 2)
+            bowl = self.data.mocap_pos[self._at.bowl]
+            bowl[:2] = scene.bowl_center_m + scene.bowl_spread_m * offset
+
     def _check_success(self) -> None:
-        lifted = self.data.qpos[self._at.cube][2] - self._rest_height_m >= self._scene.lift_m
-        self._held_steps = self._held_steps + 1 if lifted and self.is_held else 0
-        self._success = self._success or self._held_steps >= self._scene.success_steps
+        self._fulfilled_steps = self._fulfilled_steps + 1 if self._fulfils(self.data) else 0
+        self._success = self._success or self._fulfilled_steps >= self._scene.success_steps
 
     def _refresh_frames(self) -> None:
         """Bring frames of sites and cameras up to the positions; a step leaves them behind."""

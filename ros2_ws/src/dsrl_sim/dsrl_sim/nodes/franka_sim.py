@@ -36,9 +36,14 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
         policy = known.policy(self.parameters.policy or task.policy)
         self._grid_ns = to_nanoseconds(policy.action.period_s)
         self._camera_ns = to_nanoseconds(self.parameters.camera_period_s)
-        self._robot = SimulatedRobot(task, self._spec)
+        self._decision_ns = self._grid_ns * (policy.horizon if self.parameters.lock_step else 1)
+        self._robot = SimulatedRobot(task, self._spec, policy.cameras)
+        if policy.cameras:
+            self._robot.images()  # a machine that cannot draw is refused now
         self._world = self._robot.world
-        self._face = RosFace(self, self._spec, to_nanoseconds(self.parameters.clock_period_s))
+        self._face = RosFace(
+            self, self._spec, policy.cameras, to_nanoseconds(self.parameters.clock_period_s)
+        )
         self._is_running = False
         self._can_draw = True
         self._was_moved = False
@@ -74,8 +79,8 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
         if self.parameters.lock_step:
             if self._is_running:
                 self._face.joint_states(self._world)
-            elif not self._on_grid:
-                self._face.inputs(self._world)
+            else:
+                self._publish_inputs()
 
     def _on_target(self, message: JointState) -> None:
         if stamp_of(message) < self._start_ns:
@@ -129,7 +134,7 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
         self._was_moved = True
         self._advance(positions_of(target))
         if not self._is_running:
-            self._face.inputs(world)
+            self._publish_inputs()
         elif not world.success:
             self._face.joint_states(world)
 
@@ -157,6 +162,8 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
         self._face.clock(world.time_ns)
         if self._on_grid:
             self._face.inputs(world)
+        if world.success or self._decision_can_be_due:
+            self._face.policy_images(self._robot)
         if (world.time_ns - self._start_ns) % self._camera_ns == 0:
             self._publish_images()
         if world.success and not succeeded:
@@ -167,11 +174,21 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
     def _on_grid(self) -> bool:
         return (self._world.time_ns - self._start_ns) % self._grid_ns == 0
 
+    @property
+    def _decision_can_be_due(self) -> bool:
+        """Whether a chunk is at its end; in real time every action may be the last one."""
+        return (self._world.time_ns - self._start_ns) % self._decision_ns == 0
+
+    def _publish_inputs(self) -> None:
+        """All that a decision or a closing record of this moment is made of."""
+        self._face.inputs(self._world)
+        self._face.policy_images(self._robot)
+
     def _publish_start(self) -> None:
         """The complete state before the first tick; nobody holds an old success after it."""
         self._face.success(False)
         self._face.clock(self._world.time_ns, force=True)
-        self._face.inputs(self._world)
+        self._publish_inputs()
         self._publish_images()
 
     def _publish_images(self) -> None:
@@ -190,7 +207,7 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
             self._was_moved = False
             return
         self._face.clock(self._world.time_ns, force=True)
-        self._face.inputs(self._world)
+        self._publish_inputs()
         if self._is_running and not self._world.success:
             self._face.joint_states(self._world)
 
