@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from rclpy.serialization import deserialize_message, serialize_message
 
+from dsrl_core.errors import InvalidValue
 from dsrl_core.status import (
     ActorWeights,
     EpisodeStatus,
+    GuardStatus,
     LearnerStatus,
     Phase,
     PolicyInfo,
@@ -34,6 +36,7 @@ from dsrl_ros.conversions import PAIRS, JointSample, Pair, StampedPose
 from dsrl_ros.conversions.robot import (
     finger_positions,
     gripper_width_of,
+    image_from_message,
     image_to_message,
     positions_of,
     set_positions,
@@ -42,14 +45,17 @@ from dsrl_ros.conversions.robot import (
 
 STAMP_NS = 12_345_678_901
 OBSERVATION = Observation(STAMP_NS, np.linspace(-1, 1, 9, dtype=np.float32))
+SEEN = Observation(
+    STAMP_NS, OBSERVATION.values, np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+)
 
 
-def decision(rows: int, value: float) -> Decision:
+def decision(rows: int, value: float, observation: Observation = OBSERVATION) -> Decision:
     """A decision whose latent has `rows` rows."""
     return Decision(
         episode=7,
         sequence=3,
-        observation=OBSERVATION,
+        observation=observation,
         noise_requested=np.full((rows, 5), 0.25, np.float32),
         noise=np.arange(20, dtype=np.float32).reshape(4, 5),
         chunk=-np.arange(20, dtype=np.float32).reshape(4, 5),
@@ -73,9 +79,16 @@ SAMPLES: dict[type, list[Any]] = {
         ChunkRequest(STAMP_NS, 7, 3, 4, "exhausted"),
         ChunkRequest(STAMP_NS, 7, 4, 2, "deadline", final=True),
     ],
-    Decision: [decision(4, 0.5), decision(1, math.nan), final_decision(7, 4, OBSERVATION)],
+    Decision: [
+        decision(4, 0.5),
+        decision(1, math.nan),
+        decision(4, 0.5, SEEN),
+        final_decision(7, 4, OBSERVATION),
+        final_decision(7, 4, SEEN),
+    ],
     DecisionStep: [
         DecisionStep(decision(4, 0.5), 4),
+        DecisionStep(decision(4, 0.5, SEEN), 4, np.ones((3, 9), np.float32), -0.1),
         DecisionStep(final_decision(7, 4, OBSERVATION), 0),
     ],
     Label: [Label(7, outcome, 0.5, "somebody", STAMP_NS, 3, 2, "late") for outcome in Outcome],
@@ -101,10 +114,14 @@ SAMPLES: dict[type, list[Any]] = {
     RecordedEpisode: [RecordedEpisode(7, "episodes/x", 4, 15, 3, "ended", Mode.TRAIN, STAMP_NS)],
     LearnerStatus: [
         LearnerStatus(3, 700, 20, 99.5, 12, 14, "busy", ("a loss diverges",), STAMP_NS),
+        LearnerStatus(guard=GuardStatus(2**40, True, 7, (3, 10), (1, 2), (18, 20))),
         LearnerStatus(),
     ],
     PolicyInfo: [PolicyInfo("flow", "ab" * 32, (4, 5), (4, 6), "ipc:///tmp/x", STAMP_NS)],
-    ActorWeights: [ActorWeights(3, "cd" * 32, bytes(range(256)), STAMP_NS)],
+    ActorWeights: [
+        ActorWeights(3, "cd" * 32, bytes(range(256)), STAMP_NS),
+        ActorWeights(2**40, "cd" * 32, b"", STAMP_NS, restored_from=2**39),
+    ],
 }
 
 
@@ -159,3 +176,28 @@ def test_image_keeps_its_rows() -> None:
     message = image_to_message(STAMP_NS, "wrist_camera", image)
     assert (message.height, message.width, message.step, message.encoding) == (2, 3, 9, "rgb8")
     np.testing.assert_array_equal(np.frombuffer(message.data, np.uint8), image.ravel())
+
+
+def test_image_comes_back_as_it_was_and_blue_first_is_turned_round() -> None:
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    message = image_to_message(STAMP_NS, "wrist_camera", image)
+    np.testing.assert_array_equal(image_from_message(message), image)
+    message.encoding = "bgr8"
+    np.testing.assert_array_equal(image_from_message(message), image[..., ::-1])
+
+
+def test_rows_of_an_image_may_be_padded() -> None:
+    image = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    message = image_to_message(STAMP_NS, "wrist_camera", np.pad(image, ((0, 0), (0, 1), (0, 0))))
+    message.width = 3
+    np.testing.assert_array_equal(image_from_message(message), image)
+
+
+def test_an_image_of_another_kind_or_size_is_refused() -> None:
+    message = image_to_message(STAMP_NS, "wrist_camera", np.zeros((2, 3, 3), np.uint8))
+    message.height = 3
+    with pytest.raises(InvalidValue, match="18 bytes in all; expected at least 9 and 27"):
+        image_from_message(message)
+    message.encoding = "mono8"
+    with pytest.raises(InvalidValue, match="'mono8'; available: rgb8, bgr8"):
+        image_from_message(message)

@@ -21,7 +21,14 @@ from dsrl_interfaces import msg  # noqa: E402
 
 ROWS = np.arange(20, dtype=np.float32).reshape(4, 5)
 SEEN = Observation(3_000_000_007, np.arange(9, dtype=np.float32))
+PICTURED = Observation(
+    SEEN.stamp_ns, SEEN.values, np.arange(2 * 4 * 5 * 3, dtype=np.uint8).reshape(2, 4, 5, 3)
+)
 STEPS = [
+    DecisionStep(
+        Decision(3, 1, PICTURED, ROWS, ROWS, ROWS, "base"), 4, np.ones((3, 9), np.float32), -0.1
+    ),
+    DecisionStep(final_decision(3, 2, PICTURED), 0),
     DecisionStep(Decision(3, 1, SEEN, ROWS[:1], ROWS, ROWS, "search", 2, 2**64 - 1, math.nan), 4),
     DecisionStep(final_decision(3, 2, SEEN), 0),
 ]

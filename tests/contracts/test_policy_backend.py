@@ -11,18 +11,26 @@ import pytest
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.policies import BACKENDS, load_policy
-from dsrl_core.policies.backend import PolicyBackend
+from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.policies.wire import PolicyServer, PolicyUnavailable, RemotePolicy
 from tests.core.steering_setup import small_policy
+from tests.core.vision_setup import random_views, small_vision_policy
 
 NOISES = np.random.default_rng(0).standard_normal((6, 4, 5), dtype=np.float32)
-OBSERVATIONS = np.random.default_rng(1).standard_normal((6, 9), dtype=np.float32)
 
 
-@pytest.fixture(params=[*BACKENDS, "remote"])
+SMALL = {"flow_mlp": small_policy, "flow_vision": small_vision_policy}
+
+
+def test_every_backend_has_a_small_policy_here() -> None:
+    assert SMALL.keys() == BACKENDS.keys()
+
+
+@pytest.fixture(params=[(name, remote) for name in SMALL for remote in (False, True)], ids=str)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PolicyBackend]:
-    policy = load_policy(small_policy(tmp_path))
-    if request.param != "remote":
+    name, is_remote = request.param
+    policy = load_policy(SMALL[name](tmp_path))
+    if not is_remote:
         yield policy
         return
     endpoint = f"ipc://{tmp_path / 'policy'}"
@@ -42,37 +50,56 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PolicyBa
     server.close()
 
 
+def encode(backend: PolicyBackend, rows: slice = slice(0, 6)) -> Encoded:
+    """Some of six random views."""
+    values, images = random_views(backend.spec, 6)
+    return backend.encode(values[rows], None if images is None else images[rows])
+
+
 def test_equal_noises_give_equal_chunks(backend: PolicyBackend) -> None:
-    encoded = backend.encode(OBSERVATIONS[:1])
+    encoded = encode(backend, slice(0, 1))
     np.testing.assert_array_equal(backend.decode(encoded, NOISES), backend.decode(encoded, NOISES))
 
 
 def test_other_noises_give_other_chunks(backend: PolicyBackend) -> None:
-    encoded = backend.encode(OBSERVATIONS[:1])
+    encoded = encode(backend, slice(0, 1))
     assert np.abs(backend.decode(encoded, NOISES) - backend.decode(encoded, -NOISES)).max() > 1e-3
 
 
 def test_a_chunk_has_the_shape_that_the_file_says(backend: PolicyBackend) -> None:
-    chunks = backend.decode(backend.encode(OBSERVATIONS), NOISES)
+    chunks = backend.decode(encode(backend), NOISES)
     assert chunks.shape == (6, *backend.spec.chunk_shape)
     assert chunks.dtype == np.float32
 
 
 def test_a_batch_decodes_as_its_parts_do(backend: PolicyBackend) -> None:
-    together = backend.decode(backend.encode(OBSERVATIONS), NOISES)
+    together = backend.decode(encode(backend), NOISES)
     for row in range(6):
-        alone = backend.decode(backend.encode(OBSERVATIONS[row : row + 1]), NOISES[row : row + 1])
+        alone = backend.decode(encode(backend, slice(row, row + 1)), NOISES[row : row + 1])
         np.testing.assert_allclose(together[row], alone[0], atol=backend.spec.tolerance)
 
 
 def test_noises_of_another_shape_are_refused(backend: PolicyBackend) -> None:
     with pytest.raises((InvalidValue, PolicyUnavailable), match=r"\(n, 4, 5\)"):
-        backend.decode(backend.encode(OBSERVATIONS[:1]), np.zeros((2, 8, 5), np.float32))
+        backend.decode(encode(backend, slice(0, 1)), np.zeros((2, 8, 5), np.float32))
 
 
 def test_noises_that_are_not_finite_are_refused(backend: PolicyBackend) -> None:
     with pytest.raises((InvalidValue, PolicyUnavailable), match="finite"):
-        backend.decode(backend.encode(OBSERVATIONS[:1]), np.full((1, 4, 5), np.inf, np.float32))
+        backend.decode(encode(backend, slice(0, 1)), np.full((1, 4, 5), np.inf, np.float32))
+
+
+def test_features_that_somebody_is_to_see_are_there_after_encoding(backend: PolicyBackend) -> None:
+    size = backend.spec.features_size
+    if size:
+        assert encode(backend).features.shape == (6, size)
+
+
+def test_images_of_another_kind_are_refused(backend: PolicyBackend) -> None:
+    values, images = random_views(backend.spec, 1)
+    wrong = np.zeros((1, 2, 8, 8, 3), np.uint8) if images is None else images.astype(np.float32)
+    with pytest.raises(InvalidValue, match="takes images"):
+        backend.encode(values, wrong)  # type: ignore[arg-type]
 
 
 def test_the_digest_is_a_sha256(backend: PolicyBackend) -> None:
@@ -85,3 +112,25 @@ def test_a_server_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PolicyUnavailable, match="did not answer"):
         remote.digest()
     remote.close()
+
+
+def test_an_observation_goes_over_the_wire_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = small_vision_policy(tmp_path)
+    policy, remote = load_policy(spec), RemotePolicy(f"ipc://{tmp_path / 'x'}", spec, 0.1)
+    server, requests = PolicyServer(policy, f"ipc://{tmp_path / 'y'}"), []
+
+    def call(**request: object) -> object:
+        requests.append(request)
+        return server._answer(request)
+
+    monkeypatch.setattr(remote, "_call", call)
+    values, images = random_views(spec, 1)
+    encoded = remote.encode(values, images)
+    for _ in range(3):
+        remote.decode(encoded, NOISES)
+    assert ["images" in request for request in requests] == [True, False, False, False]
+    np.testing.assert_array_equal(encoded.features, policy.encode(values, images).features)
+    remote.close()
+    server.close()

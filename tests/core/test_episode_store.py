@@ -45,13 +45,21 @@ def episodes(draw) -> Episode:
     noise_shape, chunk_shape = draw(shapes), draw(shapes)
     rows = draw(st.sampled_from([1, noise_shape[0]]))
     seen = draw(st.integers(0, 12))
+    camera_shape = draw(st.none() | st.tuples(*[st.integers(1, 4)] * 3))
+
+    def observation(stamp_ns: int) -> Observation:
+        pixels = None
+        if camera_shape is not None:
+            pixels = draw(hnp.arrays(np.uint8, (*camera_shape, 3)))
+        return Observation(stamp_ns, draw(arrays(seen)), pixels)
+
     stamp = draw(st.integers(0, 10**18))
     steps = []
     for sequence in range(draw(st.integers(0, 5))):
         decision = Decision(
             number,
             sequence,
-            Observation(stamp + sequence, draw(arrays(seen))),
+            observation(stamp + sequence),
             draw(arrays((rows, noise_shape[1]))),
             draw(arrays(noise_shape)),
             draw(arrays(chunk_shape)),
@@ -61,8 +69,10 @@ def episodes(draw) -> Episode:
             draw(float32s),
             draw(float32s),
         )
-        steps.append(DecisionStep(decision, draw(st.integers(0, 2**32 - 1))))
-    last = final_decision(number, len(steps), Observation(stamp + 9, draw(arrays(seen))))
+        between = draw(arrays((draw(st.integers(0, 3)), seen)))
+        executed = draw(st.integers(0, 2**32 - 1))
+        steps.append(DecisionStep(decision, executed, between, draw(st.floats())))
+    last = final_decision(number, len(steps), observation(stamp + 9))
     return Episode(
         number,
         draw(st.sampled_from(Mode)),
@@ -198,6 +208,14 @@ def changed(**values) -> Episode:
         ({"chunk": np.zeros((4, 5))}, "chunk is float64, expected float32"),
         ({"chunk": np.zeros(5, dtype=np.float32)}, r"chunk has shape \(5,\)"),
         ({"noise_requested": np.zeros((1, 3), dtype=np.float32)}, r"shape \(1, 3\), expected"),
+        (
+            {"observation": Observation(1, np.zeros(9, np.float32), np.zeros((2, 4, 4, 3)))},
+            "images are float64, expected uint8",
+        ),
+        (
+            {"observation": Observation(1, np.zeros(9, np.float32), np.zeros((4, 4, 3), np.uint8))},
+            r"images have shape \(4, 4, 3\), expected \(cameras, height, width, 3\)",
+        ),
         ({"seed": -1}, "decision 0 of episode 12 cannot be stored"),
         ({"value": 1e300}, "decision 0 of episode 12 cannot be stored"),
     ],

@@ -8,20 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from dsrl_core.control.chunk_player import ChunkPlayer
-from dsrl_core.control.kinematics import Kinematics
-from dsrl_core.control.safety import Safety
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.policies import load_policy
-from dsrl_core.rollout import Rollout
 from dsrl_core.seeding import reset_seed
 from dsrl_core.steering.decision_loop import DecisionLoop
-from dsrl_core.steering.observation import ObservationBuilder
 from dsrl_core.types import Episode, Label, Mode, Outcome
 from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession
-from dsrl_sim.environment import SimulatedRobot
+from dsrl_sim.assembly import make_rollout
 
 SEED = 3
 
@@ -29,29 +24,20 @@ SEED = 3
 class InOneProcess:
     """The same run without ROS: rollouts, and a learner that is always up to date."""
 
-    def __init__(self) -> None:
+    def __init__(self, task_name: str = "franka_pick") -> None:
         known = catalog()
-        task = known.task("franka_pick")
-        robot = known.robot(task.robot)
+        task = known.task(task_name)
         policy = load_policy(known.policy(task.policy))
         self.loop = DecisionLoop(task, policy, SEED)
         self.learner = Learner([LearnedTask(task, policy)], SEED)
-        player = ChunkPlayer(
-            robot, policy.spec.action, policy.spec.horizon, Kinematics(robot), Safety(robot)
-        )
-        self.rollout = Rollout(
-            task,
-            SimulatedRobot(task, robot),
-            player,
-            ObservationBuilder(policy.spec),
-            self.loop,
-        )
+        self.rollout = make_rollout(task, known, policy.spec, self.loop)
 
     def run(self, number: int, mode: Mode, index: int) -> tuple[Episode, Outcome]:
         episode, success = self.rollout.run(number, mode, reset_seed(SEED, mode, index))
         outcome = Outcome.SUCCESS if success else Outcome.FAILURE
-        self.learner.add_episode(episode)
-        self.learner.set_label(Label(number, outcome, float(success), "test", 0))
+        if mode is Mode.TRAIN:
+            self.learner.add_episode(episode)
+            self.learner.set_label(Label(number, outcome, float(success), "test", 0))
         if self.learner.updates_pending:
             while self.learner.updates_pending:
                 self.learner.update(1)
@@ -78,6 +64,9 @@ def assert_equal(of_graph: Episode, here: Episode) -> None:
             assert getattr(one_decision, name) == getattr(other_decision, name), name
         np.testing.assert_array_equal(
             one_decision.observation.values, other_decision.observation.values
+        )
+        np.testing.assert_array_equal(
+            one_decision.observation.images, other_decision.observation.images
         )
         for name in ("noise_requested", "noise", "chunk"):
             np.testing.assert_array_equal(

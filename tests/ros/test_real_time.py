@@ -6,16 +6,25 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.types import Mode
 from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession, SessionOptions
+from dsrl_sim.rendering import RendererMissing, available_backend
 
 
-def test_episode_runs_at_the_clock_on_the_wall(tmp_path: Path) -> None:
-    limit_s = catalog().task("franka_pick").time_limit_s
-    with GraphSession("franka_pick", tmp_path, 3, SessionOptions(realtime=True)) as graph:
+@pytest.mark.parametrize("task", ["franka_pick", "franka_pick_vision"])
+def test_episode_runs_at_the_clock_on_the_wall(task: str, tmp_path: Path) -> None:
+    spec = catalog().task(task)
+    limit_s, shape = spec.time_limit_s, catalog().policy(spec.policy).images_shape
+    if shape is not None:
+        try:
+            available_backend()
+        except RendererMissing as error:
+            pytest.skip(str(error))
+    with GraphSession(task, tmp_path, 3, SessionOptions(realtime=True)) as graph:
         began_s = time.monotonic()
         (result,) = graph.run(Mode.ZERO, 1)
         took_s = time.monotonic() - began_s
@@ -26,4 +35,6 @@ def test_episode_runs_at_the_clock_on_the_wall(tmp_path: Path) -> None:
     assert 0.5 < simulated_s <= limit_s + 0.2
     assert simulated_s - 0.3 < took_s < simulated_s + 5.0
     assert np.all(np.diff(stamps) > 0)
+    images = [step.decision.observation.images for step in episode.steps]
+    assert all((None if seen is None else seen.shape) == shape for seen in images)
     assert all(step.decision.source == "zero" for step in episode.steps[:-1])

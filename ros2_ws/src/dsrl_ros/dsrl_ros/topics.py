@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -100,12 +101,14 @@ _LATCHED: Final = Quality(depth=1, latched=True)
 _LATCHED_DEEP: Final = Quality(depth=200, latched=True)
 _TICK: Final = Quality(depth=10, light=True)
 _SENSOR: Final = Quality(depth=1, reliable=False)
+_INPUT_IMAGE: Final = Quality(depth=1, light=True)
 
 JOINT_STATES: Final = Topic("franka/joint_states", JointState, _TICK)
 GRIPPER_STATES: Final = Topic("franka_gripper/joint_states", JointState, _TICK)
 CURRENT_POSE: Final = Topic("franka_robot_state_broadcaster/current_pose", PoseStamped, _SENSOR)
 ROBOT_MODE: Final = Topic("franka_robot_state_broadcaster/robot_mode", Int32, _LATCHED)
 OBJECT_POSE: Final = Topic("object_pose", PoseStamped, _SENSOR)
+GOAL_POSE: Final = Topic("goal_pose", PoseStamped, _SENSOR)
 SIM_SUCCESS: Final = Topic("franka_sim/success", Bool, Quality(10, latched=True, lease_s=1.0))
 
 TARGET_JOINT: Final = Topic("target_joint", JointState, _TICK)
@@ -124,6 +127,8 @@ EPISODE_RECORDED: Final = Topic("episode_recorded", msg.EpisodeRecorded, _LATCHE
 
 ACTOR_WEIGHTS: Final = Topic("actor_weights", msg.ActorWeights, _LATCHED)
 LEARNER_STATUS: Final = Topic("learner/status", msg.LearnerStatus, _LATCHED)
+DIAGNOSTICS: Final = Topic("/diagnostics", DiagnosticArray, Quality(depth=10))
+"""Absolute: where robot monitors and aggregators look."""
 POLICY_INFO: Final = Topic("policy_info", msg.PolicyInfo, _LATCHED)
 
 RUN_SERVICE: Final = "episode_manager/run"
@@ -135,6 +140,12 @@ RESET_SERVICE: Final = "franka_sim/reset"
 def camera_image(camera: str) -> Topic:
     """Images of one camera, as a camera driver names them."""
     return Topic(f"{camera}_camera/image_raw", Image, _SENSOR)
+
+
+def policy_image(camera: str) -> Topic:
+    """The same at the size that the policy sees, under the name that image_proc's resize node gives
+    it. The simulator draws it only where a decision can be due."""
+    return Topic(f"{camera}_camera/resize/image_raw", Image, _INPUT_IMAGE)
 
 
 def camera_info(camera: str) -> Topic:

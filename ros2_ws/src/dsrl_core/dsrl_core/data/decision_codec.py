@@ -1,7 +1,8 @@
 """Decision steps to and from CDR, as `dsrl_interfaces/msg/DecisionStep`, without ROS.
 
 The definitions are those of the package dsrl_interfaces (`msg` beside this file is a link to its
-folder); what is read from a bag is read by the definitions that the bag brings along.
+folder); what is read from a bag is read by the definitions that the bag brings along. What an older
+definition does not have yet reads as: no images, nothing in between, no reward.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from dsrl_core.types import (
     DecisionStep,
     Float32Array,
     Observation,
+    UInt8Array,
 )
 
 STEP_TYPE: Final = "dsrl_interfaces/msg/DecisionStep"
 TEXT_TYPE: Final = "std_msgs/msg/String"
 _CHUNK_TYPE: Final = "dsrl_interfaces/msg/ActionChunk"
 _MESSAGES: Final = Path(__file__).parent / "msg"
+_NO_IMAGES: Final = (0, 0, 0, 0)
 
 
 class DecisionCodec:
@@ -40,6 +43,8 @@ class DecisionCodec:
             self.typestore.register(get_types_from_msg(text, name))
         types = self.typestore.types
         self._chunk, self._step = types[_CHUNK_TYPE], types[STEP_TYPE]
+        self._knows_images = "images" in self._chunk.__dataclass_fields__
+        self._knows_between = "between" in self._step.__dataclass_fields__
         self._header, self._time = (
             types["std_msgs/msg/Header"],
             types["builtin_interfaces/msg/Time"],
@@ -51,7 +56,7 @@ class DecisionCodec:
         """The step as CDR.
 
         Raises:
-            InvalidValue: an array is not float32 or not of a shape that can be stored.
+            InvalidValue: an array is not of the type or not of a shape that can be stored.
         """
         decision = step.decision
         observation = decision.observation.values
@@ -59,6 +64,8 @@ class DecisionCodec:
             raise InvalidValue(f"observation has shape {observation.shape}, expected one dimension")
         noise_rows, noise_dim = _matrix_shape("noise", decision.noise)
         chunk_shape = _matrix_shape("chunk", decision.chunk)
+        between_shape = _matrix_shape("between", step.between)
+        images, images_shape = _images_of(decision.observation)
         if decision.noise_requested.shape != _requested_shape(
             decision.noise_requested.size, noise_dim
         ):
@@ -74,6 +81,8 @@ class DecisionCodec:
                 episode=decision.episode,
                 sequence=decision.sequence,
                 observation=_flat("observation", observation),
+                images=images,
+                images_shape=np.array(images_shape, dtype=np.uint32),
                 noise_requested=_flat("noise_requested", decision.noise_requested),
                 noise=_flat("noise", decision.noise),
                 noise_shape=np.array((noise_rows, noise_dim), dtype=np.uint32),
@@ -88,6 +97,9 @@ class DecisionCodec:
             ),
             step.steps_executed,
             decision.is_final,
+            _flat("between", step.between),
+            np.array(between_shape, dtype=np.uint32),
+            step.reward,
         )
         try:
             return bytes(self.typestore.serialize_cdr(message, STEP_TYPE))
@@ -107,7 +119,9 @@ class DecisionCodec:
             episode=chunk.episode,
             sequence=chunk.sequence,
             observation=Observation(
-                stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec, _array(chunk.observation)
+                stamp.sec * NANOSECONDS_PER_SECOND + stamp.nanosec,
+                _array(chunk.observation),
+                self._images_in(chunk),
             ),
             noise_requested=_array(chunk.noise_requested).reshape(
                 _requested_shape(chunk.noise_requested.size, noise_shape[1])
@@ -120,7 +134,16 @@ class DecisionCodec:
             value=chunk.value,
             latency_s=chunk.latency_s,
         )
-        return DecisionStep(decision, message.steps_executed)
+        if not self._knows_between:
+            return DecisionStep(decision, message.steps_executed)
+        between = _array(message.between).reshape([int(size) for size in message.between_shape])
+        return DecisionStep(decision, message.steps_executed, between, message.reward)
+
+    def _images_in(self, chunk: Any) -> UInt8Array | None:
+        if not self._knows_images or tuple(chunk.images_shape) == _NO_IMAGES:
+            return None
+        shape = [int(size) for size in chunk.images_shape]
+        return np.array(chunk.images, dtype=np.uint8).reshape(shape)
 
     def encode_text(self, text: str) -> bytes:
         """std_msgs/String as CDR."""
@@ -164,6 +187,20 @@ def _matrix_shape(name: str, values: Float32Array) -> tuple[int, int]:
     if values.ndim != 2:
         raise InvalidValue(f"{name} has shape {values.shape}, expected two dimensions")
     return values.shape[0], values.shape[1]
+
+
+def _images_of(observation: Observation) -> tuple[UInt8Array, tuple[int, ...]]:
+    """Its images as they are stored, and their shape."""
+    images = observation.images
+    if images is None:
+        return np.zeros(0, dtype=np.uint8), _NO_IMAGES
+    if images.dtype != np.uint8:
+        raise InvalidValue(f"images are {images.dtype}, expected uint8")
+    if images.ndim != 4 or images.shape[3] != 3:
+        raise InvalidValue(
+            f"images have shape {images.shape}, expected (cameras, height, width, 3)"
+        )
+    return np.ascontiguousarray(images).reshape(-1), images.shape
 
 
 def _flat(name: str, values: Float32Array) -> Float32Array:

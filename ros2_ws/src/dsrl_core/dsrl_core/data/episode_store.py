@@ -4,7 +4,8 @@
         decision_step      dsrl_interfaces/msg/DecisionStep, the closing record last
         episode_metadata   std_msgs/msg/String, one: JSON with all that is no step
 
-A bag appears under its name when it is complete and safe on disk, never before.
+A bag appears under its name when it is complete and safe on disk, never before. Its chunks are
+compressed (zstd, as MCAP has it), which makes rendered images some ten times smaller.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
 from dsrl_core.data.decision_codec import STEP_TYPE, TEXT_TYPE, codec_for, own_codec
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue, UnknownName
@@ -153,7 +154,9 @@ def _write_bag(path: Path, episode: Episode) -> None:
         "metadata": episode.metadata,
     }
     rows = [codec.encode(step) for step in episode.steps]
-    with Writer(path, version=_BAG_VERSION, storage_plugin=StoragePlugin.MCAP) as writer:
+    bag = Writer(path, version=_BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
+    bag.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
+    with bag as writer:
         steps = writer.add_connection(STEP_TOPIC, STEP_TYPE, typestore=codec.typestore)
         about = writer.add_connection(METADATA_TOPIC, TEXT_TYPE, typestore=codec.typestore)
         writer.write(about, stamps[0], codec.encode_text(json.dumps(metadata)))

@@ -10,7 +10,10 @@ from dsrl_core.errors import InvalidFile, UnknownName
 from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.specs import PolicySpec
 
-BACKENDS: Final = {"flow_mlp": "dsrl_core.policies.flow_mlp:FlowMlpPolicy"}
+BACKENDS: Final = {
+    "flow_mlp": "dsrl_core.policies.flow_mlp:FlowMlpPolicy",
+    "flow_vision": "dsrl_core.policies.flow_vision:FlowVisionPolicy",
+}
 """Backend name to `module:class`; a class takes the policy's spec."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from dsrl_core.specs import PolicySpec
 from dsrl_core.types import Float32Array, UInt8Array
 
 TIME_FREQUENCIES = 4
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,11 @@ class FlowDecoder:
             x = x + self._rest(x @ self._of_x + (fixed + of_time)) / self._steps
         return x * self._std + self._mean
 
+    def chunks(self, features: Tensor, noises: Float32Array, spec: PolicySpec) -> Float32Array:
+        """Features (n or 1, inputs), noises (n, horizon, noise_dim) to (n, horizon, action_dim)."""
+        flat = torch.from_numpy(np.array(noises, dtype=np.float32)).flatten(1)
+        return self.integrate(features, flat).reshape(-1, *spec.chunk_shape).numpy()
+
 
 def _embed(time: Tensor) -> Tensor:
     angles = time * (torch.pi * 2.0 ** torch.arange(TIME_FREQUENCIES))
@@ -108,7 +116,7 @@ class FlowMlpPolicy:
 
     def __init__(self, spec: PolicySpec) -> None:
         self.spec = spec
-        self._network = _load(spec)
+        self._network = load_weights(FlowNetwork(shape_of(spec)), spec)
         with torch.inference_mode():
             self._decoder = FlowDecoder(self._network, spec.denoising_steps)
 
@@ -120,47 +128,57 @@ class FlowMlpPolicy:
 
     def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
         check_decode(self.spec, encoded, noises)
-        flat = torch.from_numpy(np.array(noises, dtype=np.float32)).flatten(1)
         with torch.inference_mode():
-            features = torch.from_numpy(encoded.features)
-            chunks = self._decoder.integrate(features, flat)
-        return chunks.reshape(-1, *self.spec.chunk_shape).numpy()
+            return self._decoder.chunks(torch.from_numpy(encoded.features), noises, self.spec)
 
     def digest(self) -> str:
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self._network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(tensor.contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return digest_of(self._network)
 
     def close(self) -> None:
         """Nothing is held outside this process's memory."""
 
 
-def save(network: FlowNetwork, path: str) -> None:
+def save(network: nn.Module, path: str) -> None:
     """Write the weights as safetensors."""
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
 
 
+def digest_of(network: nn.Module) -> str:
+    """sha256 over the weights by name, as they are in memory now."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
 def shape_of(spec: PolicySpec) -> FlowShape:
     """The sizes that a policy file asks for."""
-    missing = {"width", "layers"} - spec.architecture.keys()
+    sizes = architecture_of(spec, "width", "layers")
+    return FlowShape(spec.observation_size, spec.horizon, spec.action_dim, *sizes)
+
+
+def architecture_of(spec: PolicySpec, *names: str) -> tuple[int, ...]:
+    """Sizes that a policy file's architecture must tell, in the order asked.
+
+    Raises:
+        InvalidFile: one is missing.
+    """
+    missing = set(names) - spec.architecture.keys()
     if missing:
         raise InvalidFile(
             f"policy '{spec.name}': architecture lacks {', '.join(sorted(missing))}; "
-            "expected width and layers"
+            f"expected {', '.join(names)}"
         )
-    return FlowShape(
-        spec.observation_size,
-        spec.horizon,
-        spec.action_dim,
-        spec.architecture["width"],
-        spec.architecture["layers"],
-    )
+    return tuple(spec.architecture[name] for name in names)
 
 
-def _load(spec: PolicySpec) -> FlowNetwork:
-    network = FlowNetwork(shape_of(spec))
+def load_weights(network: _Network, spec: PolicySpec) -> _Network:
+    """The network with the weights of a policy's file, never to be trained again.
+
+    Raises:
+        InvalidFile: no safetensors file, or tensors of other names or shapes than the network's.
+    """
     expected = network.state_dict()
     try:
         found = load_file(spec.weights_path)
@@ -180,4 +198,5 @@ def _load(spec: PolicySpec) -> FlowNetwork:
                 f"{spec.action_dim}; is it another horizon's?"
             )
     network.load_state_dict(found)
-    return network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False)
+    return network

@@ -1,9 +1,11 @@
 """A policy over ZeroMQ between two processes of one machine: one request, one reply, msgpack.
 
 The search of a decision asks for several decodings; a synchronous call on an `ipc://` socket costs
-about 0.15 ms and blocks nothing else. Requests: {"method": "decode" | "digest", arrays}; replies:
-{"result": ...} or {"error": text}. An array is {"dtype", "shape", "data"}. The first decoding of an
-observation brings it along and takes its features back, so that encoding costs no call of its own.
+about 0.15 ms and blocks nothing else. Requests: {"method": "encode" | "decode" | "digest", arrays};
+replies: {"result": ...} or {"error": text}. An array is {"dtype", "shape", "data"}. An observation
+goes over once, with its images: where somebody is to see its features (`features_size` in the
+policy's file) it is encoded by a call of its own, otherwise the first decoding brings it along and
+takes the features back, which saves that call.
 The socket file lies in a folder that only its owner can enter; nothing listens on a network.
 """
 
@@ -62,18 +64,25 @@ class PolicyServer:
             if "features" in request:
                 encoded = Encoded(unpack(request["features"]))
                 return {"chunks": pack(self._backend.decode(encoded, noises))}
-            encoded = self._backend.encode(unpack(request["observations"]))
+            encoded = self._encoded(request)
             chunks = self._backend.decode(encoded, noises)
             return {"chunks": pack(chunks), "features": pack(encoded.features)}
+        if method == "encode":
+            return {"features": pack(self._encoded(request).features)}
         if method == "digest":
             return self._backend.digest()
-        raise DsrlError(f"unknown method '{method}'; available: decode, digest")
+        raise DsrlError(f"unknown method '{method}'; available: encode, decode, digest")
+
+    def _encoded(self, request: dict[str, Any]) -> Encoded:
+        images = unpack_images(request["images"]) if "images" in request else None
+        return self._backend.encode(unpack(request["observations"]), images)
 
 
 @dataclass(frozen=True)
 class _Unencoded(Encoded):
     """Observations in the place of features, until the server has told what their features are."""
 
+    images: UInt8Array | None = None
     known: list[Encoded] = field(default_factory=list)
 
 
@@ -91,19 +100,20 @@ class RemotePolicy:
 
     def encode(self, observations: Float32Array, images: UInt8Array | None = None) -> Encoded:
         check_observations(self.spec, observations, images)
-        return _Unencoded(observations)
+        unencoded = _Unencoded(observations, images)
+        if not self.spec.features_size:
+            return unencoded
+        answer = self._call(method="encode", **_packed(unencoded))
+        return Encoded(unpack(answer["features"]))
 
     def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
-        content = "features"
-        known = encoded.known if isinstance(encoded, _Unencoded) else [encoded]
-        if known:
-            encoded = known[0]
-        else:
-            content = "observations"
-        request = {content: pack(encoded.features), "noises": pack(noises)}
-        answer = self._call(method="decode", **request)
-        if not known:
-            known.append(Encoded(unpack(answer["features"])))
+        content = {"features": pack(encoded.features)}
+        if isinstance(encoded, _Unencoded):
+            known = encoded.known
+            content = {"features": pack(known[0].features)} if known else _packed(encoded)
+        answer = self._call(method="decode", noises=pack(noises), **content)
+        if isinstance(encoded, _Unencoded) and not encoded.known:
+            encoded.known.append(Encoded(unpack(answer["features"])))
         return unpack(answer["chunks"])
 
     def digest(self) -> str:
@@ -130,14 +140,34 @@ class RemotePolicy:
         )
 
 
+def _packed(unencoded: _Unencoded) -> dict[str, Any]:
+    """The part of a request that brings observations along."""
+    packed = {"observations": pack(unencoded.features)}
+    if unencoded.images is not None:
+        packed["images"] = _map_of(np.ascontiguousarray(unencoded.images))
+    return packed
+
+
 def pack(array: Float32Array) -> dict[str, Any]:
     """A float32 array as a map of plain msgpack values."""
-    array = np.ascontiguousarray(array, dtype=np.float32)
-    return {"dtype": "float32", "shape": list(array.shape), "data": array.tobytes()}
+    return _map_of(np.ascontiguousarray(array, dtype=np.float32))
 
 
 def unpack(packed: dict[str, Any]) -> Float32Array:
     """The array of a map made by `pack`; another dtype or a size that does not fit is refused."""
-    if packed["dtype"] != "float32":
-        raise DsrlError(f"array of dtype '{packed['dtype']}'; expected float32")
-    return np.frombuffer(packed["data"], dtype=np.float32).reshape(packed["shape"]).copy()
+    return np.array(_array_in(packed, "float32"), dtype=np.float32)
+
+
+def unpack_images(packed: dict[str, Any]) -> UInt8Array:
+    """The images of a map; another dtype or a size that does not fit is refused."""
+    return np.array(_array_in(packed, "uint8"), dtype=np.uint8)
+
+
+def _map_of(array: Float32Array | UInt8Array) -> dict[str, Any]:
+    return {"dtype": str(array.dtype), "shape": list(array.shape), "data": array.tobytes()}
+
+
+def _array_in(packed: dict[str, Any], dtype: str) -> Any:
+    if packed["dtype"] != dtype:
+        raise DsrlError(f"array of dtype '{packed['dtype']}'; expected {dtype}")
+    return np.frombuffer(packed["data"], dtype=dtype).reshape(packed["shape"])

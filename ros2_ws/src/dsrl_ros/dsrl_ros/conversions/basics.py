@@ -10,7 +10,7 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
-from dsrl_core.types import NANOSECONDS_PER_SECOND, Float32Array, Float64Array
+from dsrl_core.types import NANOSECONDS_PER_SECOND, Float32Array, Float64Array, UInt8Array
 
 
 def time_to_message(stamp_ns: int) -> Time:
@@ -31,7 +31,8 @@ def stamp_of(message: Any) -> int:
     return time_from_message(message.header.stamp)
 
 
-# Fields of type `float32[]` hold array('f'); an ndarray would be copied item by item.
+# Fields of type `float32[]` hold array('f'), of type `uint8[]` array('B'); an ndarray would be
+# copied item by item.
 
 
 def floats(values: Float32Array) -> array[float]:
@@ -40,6 +41,16 @@ def floats(values: Float32Array) -> array[float]:
 
 def doubles(values: Float64Array) -> array[float]:
     return array("d", np.ascontiguousarray(values, dtype=np.float64).tobytes())
+
+
+def bytes_of(values: UInt8Array) -> array[int]:
+    data = array("B")
+    data.frombytes(np.ascontiguousarray(values).reshape(-1).data)
+    return data
+
+
+def uint8(values: array[int], shape: Sequence[int]) -> UInt8Array:
+    return np.frombuffer(values, dtype=np.uint8).copy().reshape([int(size) for size in shape])
 
 
 def float32(values: array[float], shape: Sequence[int] | None = None) -> Float32Array:

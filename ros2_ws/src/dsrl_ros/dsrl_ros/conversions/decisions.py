@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from dsrl_core.types import ChunkRequest, Decision, DecisionStep, Float32Array, Observation
 from dsrl_interfaces import msg
-from dsrl_ros.conversions.basics import float32, floats, header, stamp_of
+from dsrl_ros.conversions.basics import bytes_of, float32, floats, header, stamp_of, uint8
+
+_NO_IMAGES: Final = np.zeros((0, 0, 0, 0), dtype=np.uint8)
 
 
 def request_to_message(value: ChunkRequest) -> msg.ChunkRequest:
@@ -32,11 +36,16 @@ def request_from_message(message: msg.ChunkRequest) -> ChunkRequest:
 
 
 def decision_to_message(value: Decision) -> msg.ActionChunk:
+    images = value.observation.images
+    if images is None:
+        images = _NO_IMAGES
     return msg.ActionChunk(
         header=header(value.observation.stamp_ns),
         episode=value.episode,
         sequence=value.sequence,
         observation=floats(value.observation.values),
+        images=bytes_of(images),
+        images_shape=np.array(images.shape, dtype=np.uint32),
         noise_requested=floats(value.noise_requested),
         noise=floats(value.noise),
         noise_shape=np.array(value.noise.shape, dtype=np.uint32),
@@ -54,10 +63,11 @@ def decision_to_message(value: Decision) -> msg.ActionChunk:
 def decision_from_message(message: msg.ActionChunk) -> Decision:
     noise = float32(message.noise, message.noise_shape)
     requested = float32(message.noise_requested)
+    images = uint8(message.images, message.images_shape) if message.images_shape.any() else None
     return Decision(
         message.episode,
         message.sequence,
-        Observation(stamp_of(message), float32(message.observation)),
+        Observation(stamp_of(message), float32(message.observation), images),
         requested.reshape(_latent_shape(requested.size, noise)),
         noise,
         float32(message.chunk, message.chunk_shape),
@@ -79,8 +89,16 @@ def step_to_message(value: DecisionStep) -> msg.DecisionStep:
         decision=decision_to_message(value.decision),
         steps_executed=value.steps_executed,
         final=value.decision.is_final,
+        between=floats(value.between),
+        between_shape=np.array(value.between.shape, dtype=np.uint32),
+        reward=value.reward,
     )
 
 
 def step_from_message(message: msg.DecisionStep) -> DecisionStep:
-    return DecisionStep(decision_from_message(message.decision), message.steps_executed)
+    return DecisionStep(
+        decision_from_message(message.decision),
+        message.steps_executed,
+        float32(message.between, message.between_shape),
+        message.reward,
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from array import array
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,9 @@ import numpy as np
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
-from dsrl_core.types import NANOSECONDS_PER_SECOND, Float64Array, Pose
-from dsrl_ros.conversions.basics import doubles, float64, header, stamp_of
+from dsrl_core.errors import InvalidValue
+from dsrl_core.types import NANOSECONDS_PER_SECOND, Float64Array, Pose, UInt8Array
+from dsrl_ros.conversions.basics import bytes_of, doubles, float64, header, stamp_of
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,31 @@ def pose_from_message(message: PoseStamped) -> StampedPose:
     return StampedPose(stamp_of(message), pose, message.header.frame_id)
 
 
-def image_to_message(stamp_ns: int, frame: str, image: np.ndarray) -> Image:
-    """An image (height, width, 3) uint8, RGB; one way: no node of ours reads one."""
+def image_to_message(stamp_ns: int, frame: str, image: UInt8Array) -> Image:
+    """An image (height, width, 3) uint8, RGB."""
     height, width, channels = image.shape
-    data = array("B")
-    data.frombytes(np.ascontiguousarray(image).data.cast("B"))
     message = Image(header=header(stamp_ns, frame), height=height, width=width, encoding="rgb8")
-    message.step, message.data = width * channels, data
+    message.step, message.data = width * channels, bytes_of(image)
     return message
+
+
+def image_from_message(message: Image) -> UInt8Array:
+    """Shape (height, width, 3), RGB.
+
+    Raises:
+        InvalidValue: another encoding than rgb8 or bgr8, or fewer bytes than rows.
+    """
+    row, size = 3 * message.width, message.height * message.step
+    if message.encoding not in ("rgb8", "bgr8"):
+        raise InvalidValue(f"image of encoding '{message.encoding}'; available: rgb8, bgr8")
+    if message.step < row or len(message.data) != size:
+        raise InvalidValue(
+            f"image of {message.width}x{message.height} with rows of {message.step} bytes and "
+            f"{len(message.data)} bytes in all; expected at least {row} and {size}"
+        )
+    rows = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
+    image = rows[:, :row].reshape(message.height, message.width, 3)
+    return image.copy() if message.encoding == "rgb8" else np.ascontiguousarray(image[..., ::-1])
 
 
 def camera_info_to_message(

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import torch
 from geometry_msgs.msg import PoseStamped
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 
-from dsrl_core.errors import DsrlError
+from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.policies.wire import PolicyUnavailable, RemotePolicy
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, PolicyInfo
+from dsrl_core.steering.camera_images import CameraImages
 from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.steering.input_gate import InputGate
 from dsrl_core.steering.observation import ObservationBuilder, needed_inputs
@@ -22,7 +25,7 @@ from dsrl_ros.conversions.basics import stamp_of
 from dsrl_ros.conversions.decisions import decision_to_message, request_from_message
 from dsrl_ros.conversions.episodes import status_from_message
 from dsrl_ros.conversions.learning import policy_from_message, weights_from_message
-from dsrl_ros.conversions.robot import gripper_width_of, pose_from_message
+from dsrl_ros.conversions.robot import gripper_width_of, image_from_message, pose_from_message
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import NoiseActorParameters
 from dsrl_ros.paths import catalog
@@ -41,11 +44,13 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         self._task = known.task(self.parameters.task)
         self._policy = known.policy(self.parameters.policy or self._task.policy)
         self._observations = ObservationBuilder(self._policy)
+        needed = needed_inputs(self._policy)
         self._gate = InputGate(
-            needed_inputs(self._policy),
+            needed,
             to_nanoseconds(self._task.input_age_max_s),
             exact=self.parameters.lock_step,
         )
+        self._images = CameraImages(self._policy.cameras)
         self._status = EpisodeStatus()
         self._served: PolicyInfo | None = None
         self._loop: DecisionLoop | None = None
@@ -59,15 +64,28 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         topics.POLICY_INFO.subscribe(self, self._on_policy)
         topics.ACTOR_WEIGHTS.subscribe(self, self._on_weights)
         topics.CHUNK_REQUEST.subscribe(self, self._on_request)
-        topics.CURRENT_POSE.subscribe(self, self._on_tool)
-        topics.OBJECT_POSE.subscribe(self, self._on_object)
-        topics.GRIPPER_STATES.subscribe(self, self._on_gripper)
+        self._subscribe_inputs(needed)
         self.wall_timer(_TRY_AGAIN_S, self._on_timer)
 
     def waits_for(self) -> str:
         if self._loop is None:
             return f"the policy server ({topics.POLICY_INFO.name})"
         return self._gate.never_heard() or topics.ACTION_CHUNK.missing_listeners(self._chunk)
+
+    def _subscribe_inputs(self, needed: Sequence[str]) -> None:
+        """To what the policy's file makes an observation of, and to nothing else."""
+        poses = {
+            "tool_pose": topics.CURRENT_POSE,
+            "object_pose": topics.OBJECT_POSE,
+            "goal_pose": topics.GOAL_POSE,
+        }
+        for name, topic in poses.items():
+            if name in needed:
+                topic.subscribe(self, partial(self._on_pose, name))
+        topics.GRIPPER_STATES.subscribe(self, self._on_gripper)
+        for camera in self._policy.cameras:
+            topic = topics.policy_image(camera.name)
+            topic.subscribe(self, partial(self._on_image, camera.name))
 
     # What comes in.
 
@@ -116,17 +134,23 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             self._pending, self._pending_since_s = request, time.monotonic()
         self._answer()
 
-    def _on_tool(self, message: PoseStamped) -> None:
-        self._take("tool_pose", message, pose_from_message(message).pose)
-
-    def _on_object(self, message: PoseStamped) -> None:
-        self._take("object_pose", message, pose_from_message(message).pose)
+    def _on_pose(self, name: str, message: PoseStamped) -> None:
+        self._take(name, stamp_of(message), pose_from_message(message).pose)
 
     def _on_gripper(self, message: JointState) -> None:
-        self._take("gripper_width_m", message, gripper_width_of(message))
+        self._take("gripper_width_m", stamp_of(message), gripper_width_of(message))
 
-    def _take(self, name: str, message: PoseStamped | JointState, value: object) -> None:
-        self._gate.put(name, stamp_of(message), value)
+    def _on_image(self, camera: str, message: Image) -> None:
+        try:
+            self._images.put(camera, stamp_of(message), image_from_message(message))
+        except InvalidValue as error:
+            self.get_logger().error(str(error), throttle_duration_sec=5.0)
+            return
+        if (taken := self._images.take()) is not None:
+            self._take("images", *taken)
+
+    def _take(self, name: str, stamp_ns: int, value: object) -> None:
+        self._gate.put(name, stamp_ns, value)
         if self._pending is not None:
             self._answer()
 
