@@ -88,12 +88,19 @@ def test_the_chunk_is_what_the_policy_makes_of_the_recorded_noise(tmp_path: Path
 
 
 def test_a_search_is_worth_more_to_the_critic_than_one_noise(tmp_path: Path) -> None:
-    made, features = loop(tmp_path), context(tmp_path).features
+    made, features = selecting(tmp_path, pessimism=0.0), context(tmp_path).features
     model, _ = load_model(weights(tmp_path), context(tmp_path))
     base = torch.from_numpy(decide(made, Mode.BASE).chunk[None])
     seen = torch.from_numpy(OBSERVATION.values[None])
     value = model.value(model.state(features.of_state(seen)), features.of_chunk(seen, base))
     assert decide(made, Mode.EVAL).value > float(value.mean())
+
+
+def test_what_the_critics_disagree_about_is_worth_less(tmp_path: Path) -> None:
+    trusting, careful = (
+        decide(selecting(tmp_path, pessimism=pessimism), Mode.EVAL) for pessimism in (0.0, 5.0)
+    )
+    assert careful.value < trusting.value
 
 
 def test_a_steered_noise_stays_within_the_bound(tmp_path: Path) -> None:
@@ -142,7 +149,7 @@ def selecting(folder: Path, critic_of: str = "chunk", **steering: Any) -> Decisi
 
 def test_refinements_are_worth_more_than_the_best_of_the_first_noises(tmp_path: Path) -> None:
     values = [
-        decide(selecting(tmp_path, selection=how, refinements=3), Mode.EVAL).value
+        decide(selecting(tmp_path, selection=how, refinements=3, pessimism=0.0), Mode.EVAL).value
         for how in ("best_of_n", "cem")
     ]
     assert values[0] < values[1]

@@ -85,6 +85,9 @@ class SteeringSpec:
     elites: Count
     selection: Literal["actor", "best_of_n", "cem"] = "cem"
     """What picks the noise of a decision: the actor, or a search by the critic."""
+    pessimism: Annotated[float, Field(ge=0)] = 1.0
+    """A searched noise is worth the critics' mean minus so many of their standard deviations: what
+    they disagree about is not trusted while there is little data."""
     knots: Annotated[int, Field(ge=2)] = 2
     preset: str = "robot"
     """Settings of the algorithm to begin with."""

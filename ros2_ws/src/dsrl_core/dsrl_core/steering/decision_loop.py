@@ -113,6 +113,7 @@ class _Steered:
         self, context: TaskContext, decoder: PolicyBackend, model: SteeringModel, number: int
     ) -> None:
         self._context, self._decoder, self._model, self._number = context, decoder, model, number
+        self._pessimism = context.task.steering.pessimism
         self._search = NoiseSearch(context.task.steering, context.noise_map)
 
     @staticmethod
@@ -155,7 +156,7 @@ class _Steered:
     def _scored(
         self, latents: Float32Array, state: Tensor, seen: Tensor, encoded: Encoded
     ) -> Candidates:
-        """Latents with the critics' mean value; decoded if the critics value chunks."""
+        """Latents with what the critics say of them; decoded if the critics value chunks."""
         count, chunks = len(latents), None
         if self._model.shape.critic_of == "chunk":
             chunks = self._decoder.decode(encoded, self._context.noise_map.to_noise(latents))
@@ -164,8 +165,9 @@ class _Steered:
             )
         else:
             second = torch.from_numpy(latents).flatten(1)
-        values = self._model.value(state.expand(count, -1), second).mean(dim=0).numpy()
-        return Candidates(latents, values, chunks)
+        each = self._model.value(state.expand(count, -1), second)
+        values = each.mean(dim=0) - self._pessimism * each.std(dim=0, correction=0)
+        return Candidates(latents, values.numpy(), chunks)
 
     def _decoded(self, found: Candidates, encoded: Encoded, source: str) -> _Choice:
         noises = self._context.noise_map.to_noise(found.latents)
