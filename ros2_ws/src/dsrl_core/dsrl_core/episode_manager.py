@@ -9,6 +9,7 @@ at `reset_wanted` (to carry it out).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -56,19 +57,40 @@ class _Run:
     def is_complete(self) -> bool:
         return 0 < self.count <= self.done
 
+    def next(self, evaluation_share: float) -> tuple[Mode, int]:
+        """Mode of the next episode and the index of its reset in the seed's series."""
+        place = self.first_index + self.done
+        if self.mode is not Mode.TRAIN:
+            return self.mode, place
+        before, after = (_evaluations(evaluation_share, p) for p in (place, place + 1))
+        return (Mode.EVAL, before) if after > before else (Mode.TRAIN, place - before)
+
+
+def _evaluations(share: float, episodes: int) -> int:
+    """How many of the first `episodes` of a training series are evaluations."""
+    # A share such as 0.1 is no exact number: the tenth episode is not to be missed by a hair.
+    return math.floor(share * episodes + 1e-9)
+
 
 class EpisodeManager:
     """One arm, one episode at a time.
 
     `wait_for_learner`: a steered episode starts only when every label so far has been learned from,
     so that what is learned does not depend on the machine's speed (lock-step simulation).
+    `evaluation_share`: share of the episodes of training runs that are evaluations, evenly spread.
+    Which ones depends on their place in the seed's series alone; they have evaluation resets.
     """
 
     def __init__(
-        self, ledger: Ledger, time_limit_ns: int, next_episode: int, wait_for_learner: bool
+        self,
+        ledger: Ledger,
+        time_limit_ns: int,
+        next_episode: int,
+        wait_for_learner: bool,
+        evaluation_share: float = 0.0,
     ) -> None:
         self._ledger, self._time_limit_ns = ledger, time_limit_ns
-        self._wait_for_learner = wait_for_learner
+        self._wait_for_learner, self._evaluation_share = wait_for_learner, evaluation_share
         self._next_episode = next_episode
         self._run: _Run | None = None
         self._recorded: set[int] = set()
@@ -80,7 +102,7 @@ class EpisodeManager:
     # What people and programs ask for.
 
     def run(self, mode: Mode, count: int, seed: int, first_index: int) -> int:
-        """Run `count` episodes (0: until stopped); the number of the first.
+        """Run `count` episodes (0: until stopped), evaluations included; the number of the first.
 
         Raises:
             DsrlError: another run is not over.
@@ -179,10 +201,11 @@ class EpisodeManager:
     def _begin(self) -> None:
         run = self._run
         assert run is not None
-        seed = reset_seed(run.seed, run.mode, run.first_index + run.done)
+        mode, index = run.next(self._evaluation_share)
+        seed = reset_seed(run.seed, mode, index)
         number, self._next_episode = self._next_episode, self._next_episode + 1
         self.status = EpisodeStatus(
-            number, Phase.RESETTING, run.mode, seed, run_done=run.done, run_total=run.count
+            number, Phase.RESETTING, mode, seed, run_done=run.done, run_total=run.count
         )
         self.reset_wanted = ResetWanted(number, seed)
 

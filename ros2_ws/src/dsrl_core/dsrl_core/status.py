@@ -77,6 +77,24 @@ class RecordedEpisode:
 
 
 @dataclass(frozen=True)
+class GuardStatus:
+    """What the guard on learning has seen and done; counts are successes and trials."""
+
+    restored_from: int = 0
+    """Version of the checkpoint from which the present weights descend; 0: none was restored."""
+    acts_as_base: bool = False
+    """Whether the robot was left to the frozen policy."""
+    best_version: int = 0
+    """The best checkpoint; 0: there is none yet."""
+    base: tuple[int, int] = (0, 0)
+    """Episodes of the frozen policy by itself."""
+    evaluated: tuple[int, int] = (0, 0)
+    """Evaluations since the guard last acted."""
+    trained: tuple[int, int] = (0, 0)
+    """Latest training episodes."""
+
+
+@dataclass(frozen=True)
 class LearnerStatus:
     """How far the learner is."""
 
@@ -91,6 +109,7 @@ class LearnerStatus:
     message: str = ""
     alarms: tuple[str, ...] = ()
     stamp_ns: int = 0
+    guard: GuardStatus = GuardStatus()
 
 
 @dataclass(frozen=True)
@@ -112,4 +131,7 @@ class ActorWeights:
     version: int
     sha256: str
     data: bytes
+    """Nothing: act as the frozen policy does by itself."""
     stamp_ns: int = 0
+    restored_from: int = 0
+    """Version whose weights these are again; 0: new ones."""

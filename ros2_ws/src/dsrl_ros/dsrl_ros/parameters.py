@@ -112,6 +112,19 @@ class LearnerParameters(TaskParameters):
         minimum=0.001,
         maximum=1.0,
     )
+    prior: str = parameter(
+        "",
+        "Folders of runs or imports, separated by ':', whose episodes are learned from first.",
+    )
+    guard: bool = parameter(
+        True, "Go back to better weights, or to the frozen policy, when success has fallen."
+    )
+    guard_level: float = parameter(
+        0.05,
+        "Share of runs of 200 episodes in which the guard acts although nothing is wrong.",
+        minimum=0.0,
+        maximum=0.5,
+    )
     status_period_s: float = parameter(
         0.5,
         "Least time between two progress reports.",
@@ -130,6 +143,13 @@ class EpisodeManagerParameters(TaskParameters):
         False, "A steered episode waits until every label so far has been learned from."
     )
     simulated: bool = parameter(True, "A simulator resets the world; otherwise a person does.")
+    evaluation_share: float = parameter(
+        0.0,
+        "Share of a training run's episodes that are evaluations: greedy, from resets of their "
+        "own, never learned from.",
+        minimum=0.0,
+        maximum=0.5,
+    )
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 It owes a fixed number of updates for every labelled episode, so that what is learned depends on the
 episodes and not on how fast the machine or the robot is; whoever calls `update` decides when.
-Demonstrations and other data without noise come in as episodes like all others.
+Demonstrations and other data without noise come in as episodes like all others; those of earlier
+recordings (`source` 1 and up) have numbers of their own beside the run's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from dsrl_core.data.replay import Replay
 from dsrl_core.errors import InvalidFile, UnknownName
@@ -22,6 +24,10 @@ from dsrl_core.specs import TaskSpec
 from dsrl_core.steering.task_context import TaskContext
 from dsrl_core.types import Episode, Label, Mode
 
+LIVE = 0
+"""Source of the run's own episodes."""
+_SOURCE_STEP = 2**32
+"""Between the numbers of two sources: a message counts a run's episodes in 32 bits."""
 TASK_KEY = "task"
 """Entry of an episode's metadata that names its task; without it the first task is meant."""
 
@@ -60,16 +66,20 @@ class Learner:
         value_range = (min(low for low, _ in ranges), max(high for _, high in ranges))
         self.algorithm = make(contexts, self._data, value_range, run_seed, config)
         self._warm_up = sum(learned.task.steering.warm_up_episodes for learned in tasks)
-        self._replays = {
-            learned.task.name: Replay(learned.task.reward, decoder.spec, config.windows)
+        self._make_replay = {
+            learned.task.name: partial(Replay, learned.task.reward, decoder.spec, config.windows)
             for learned, decoder in zip(tasks, decoders, strict=True)
         }
+        self._replays = {name: make() for name, make in self._make_replay.items()}
+        self._earlier: dict[tuple[int, str], Replay] = {}
         self._numbers = {name: number for number, name in enumerate(names)}
         self._sampling = stream(run_seed, Purpose.SAMPLING)
         self._is_stale, self._since_refresh = True, 0
         self.updates = 0
         self.weights_version = 0
         self._published_updates = 0
+        self._owed: int | None = None
+        self.value_range = value_range
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -85,6 +95,10 @@ class Learner:
     def updates_due(self) -> int:
         """Updates that the episodes so far are worth: none before the warm-up is complete."""
         config, count = self.algorithm.config, self.episodes
+        if not len(self._data):
+            return 0
+        if self._owed is not None:
+            return self._owed
         if count < max(self._warm_up, 1):
             return 0
         due: int = config.updates_first + config.updates_per_episode * (count - self._warm_up)
@@ -96,7 +110,11 @@ class Learner:
     def updates_pending(self) -> int:
         return max(0, self.updates_due - self.updates)
 
-    def add_episode(self, episode: Episode) -> None:
+    def owe(self, updates: int) -> None:
+        """Learn offline: so many updates are due all in all, whatever episodes there are."""
+        self._owed = updates
+
+    def add_episode(self, episode: Episode, source: int = LIVE) -> None:
         """Take a recorded training episode; those of other modes are measurements.
 
         Raises:
@@ -105,18 +123,18 @@ class Learner:
         """
         if episode.mode is Mode.TRAIN:
             name = self._task_of(episode)
-            self._replays[name].add(episode)
-            self._follow(name, episode.number)
+            self._replay(name, source).add(episode)
+            self._follow(name, episode.number, source)
 
-    def set_label(self, label: Label, task: str | None = None) -> None:
+    def set_label(self, label: Label, task: str | None = None, source: int = LIVE) -> None:
         """Follow one ledger entry; entries come in the ledger's order.
 
         Raises:
             UnknownName: there is no such episode.
         """
         name = task or self.tasks[0]
-        self._replays[name].label(label)
-        self._follow(name, label.episode)
+        self._replay(name, source).label(label)
+        self._follow(name, label.episode, source)
 
     def update(self, count: int) -> dict[str, float]:
         """Up to `count` of the pending updates; the last one's metrics, or none."""
@@ -140,15 +158,27 @@ class Learner:
             self._published_updates = self.updates
         return self.weights_version, self.algorithm.model.to_bytes()
 
+    def new_version(self) -> int:
+        """Count up although nothing was learned: networks were put back, or are not used."""
+        self.weights_version += 1
+        self._published_updates, self._is_stale = self.updates, True
+        return self.weights_version
+
+    def _replay(self, task: str, source: int) -> Replay:
+        if source == LIVE:
+            return self._replays[task]
+        return self._earlier.setdefault((source, task), self._make_replay[task]())
+
     def _task_of(self, episode: Episode) -> str:
         name = episode.metadata.get(TASK_KEY, self.tasks[0])
         if name not in self._replays:
             raise UnknownName(f"task of episode {episode.number}", name, self.tasks)
         return name
 
-    def _follow(self, task: str, number: int) -> None:
+    def _follow(self, task: str, number: int, source: int) -> None:
         """Bring what the replay says of an episode to what is drawn from."""
-        replay, key = self._replays[task], (self._numbers[task], number)
+        replay = self._replay(task, source)
+        key = (self._numbers[task], source * _SOURCE_STEP + number)
         self._is_stale = True
         if not replay.counts(number):
             if key in self._data:

@@ -11,7 +11,7 @@ import typer
 
 from dsrl_core.errors import DsrlError
 
-COMMANDS: Final = ("demo", "up", "label", "status")
+COMMANDS: Final = ("demo", "up", "label", "status", "retrain")
 """Each is a module here with a function of that name."""
 _REFUSED = 2
 _INTERRUPTED = 130

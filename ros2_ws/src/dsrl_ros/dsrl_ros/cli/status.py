@@ -7,6 +7,8 @@ from contextlib import closing
 from rich.console import Console
 from rich.table import Table
 
+from dsrl_core.health import rate_text
+from dsrl_core.status import LearnerStatus
 from dsrl_core.types import Outcome
 from dsrl_ros.client import GraphClient
 from dsrl_ros.graph import KINDS
@@ -23,6 +25,7 @@ def status() -> None:
         nodes = sorted(set(KINDS) & client.node_names())
     episode, learner, policy = client.status, client.learner, client.policy
     assert episode is not None
+    guard = learner.guard
     outcomes = [label.outcome for label in client.labels.values()]
     total = episode.run_total or "unlimited"
     rows = {
@@ -35,6 +38,11 @@ def status() -> None:
         f"{outcomes.count(Outcome.FAILURE)} failure",
         "learner": f"weights {learner.weights_version}, {learner.updates} updates done, "
         f"{learner.updates_pending} pending, {learner.episodes} episodes",
+        "steering": _steering(learner),
+        "success": f"frozen policy {rate_text(guard.base)}\n"
+        f"evaluations {rate_text(guard.evaluated)}\n"
+        f"latest training {rate_text(guard.trained)}",
+        "alarms": "\n".join(learner.alarms),
         "message": episode.message,
     }
     table = Table(show_header=False, box=None)
@@ -42,3 +50,14 @@ def status() -> None:
         if value:
             table.add_row(name, value)
     Console().print(table, highlight=False)
+
+
+def _steering(learner: LearnerStatus) -> str:
+    """What the guard has the robot do."""
+    guard = learner.guard
+    best = f"best checkpoint {guard.best_version}" if guard.best_version else "no checkpoint yet"
+    if guard.acts_as_base:
+        return f"the frozen policy alone, as success had fallen; {best}"
+    if guard.restored_from:
+        return f"learned from restored version {guard.restored_from} on; {best}"
+    return f"learned; {best}" if learner.weights_version else "not learned yet"

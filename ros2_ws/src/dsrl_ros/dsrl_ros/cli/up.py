@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 from rich.console import Console
 
 from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.errors import InvalidValue
+from dsrl_core.learning.prior import Prior
 from dsrl_core.status import EpisodeStatus, Phase
 from dsrl_core.types import Mode
 from dsrl_ros.paths import domain
@@ -31,12 +34,20 @@ def up(
         "runs/up"
     ),
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the run.")] = 0,
+    prior: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of a run or import whose episodes are learned from first; may be given "
+            "several times."
+        ),
+    ] = None,
     param: Annotated[
         list[str] | None, typer.Option(help="node.parameter=value; may be given several times.")
     ] = None,
 ) -> None:
     """Start the graph and run training episodes; label each from another terminal."""
-    options = SessionOptions(policy, sim, realtime, viewer, False, tuple(param or ()))
+    overrides = [*(param or ()), *_prior(prior or [])]
+    options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides))
     console = Console()
     with GraphSession(task, out, seed, options) as session:
         first = EpisodeStore(out / "episodes").next_number()
@@ -49,6 +60,18 @@ def up(
         )
         session.client.begin(Mode.TRAIN, 0, seed, first)
         _narrate(session, console)
+
+
+def _prior(folders: list[Path]) -> list[str]:
+    """The learner's parameter for these folders, which are checked now."""
+    if not folders:
+        return []
+    absolute = [str(folder.absolute()) for folder in folders]
+    for folder in absolute:
+        if ":" in folder:
+            raise InvalidValue(f"--prior is '{folder}', expected a path without ':'")
+        Prior.of(Path(folder))
+    return [f"learner.prior={json.dumps(':'.join(absolute))}"]
 
 
 def _narrate(session: GraphSession, console: Console) -> None:

@@ -51,6 +51,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             task.time_limit_ns,
             max(labelled + 1, EpisodeStore(out / "episodes").next_number()),
             wait_for_learner=self.parameters.lock_step,
+            evaluation_share=self.parameters.evaluation_share,
         )
         self._published: EpisodeStatus | None = None
         self._reset: tuple[ResetWanted, float, Future | None] | None = None

@@ -1,0 +1,39 @@
+"""What robot monitors are told of the learner."""
+
+from __future__ import annotations
+
+import pytest
+
+from dsrl_core.health import Level, learner_health, rate_text
+from dsrl_core.status import GuardStatus, LearnerStatus
+
+
+@pytest.mark.parametrize(
+    ("status", "level"),
+    [
+        (LearnerStatus(), Level.OK),
+        (LearnerStatus(alarms=("actor_saturated: the noise sticks",)), Level.WARN),
+        (LearnerStatus(alarms=("not_finite: a loss",)), Level.ERROR),
+        (LearnerStatus(guard=GuardStatus(acts_as_base=True)), Level.ERROR),
+    ],
+)
+def test_the_level_says_how_bad_it_is(status: LearnerStatus, level: Level) -> None:
+    assert learner_health(status, "fr3").level is level
+
+
+def test_all_that_a_person_asks_first_is_there() -> None:
+    guard = GuardStatus(
+        restored_from=12, best_version=12, base=(3, 10), evaluated=(4, 4), trained=(18, 20)
+    )
+    health = learner_health(LearnerStatus(31, 4650, 0, 90.0, 31, alarms=("a", "b")), "fr3")
+    assert (health.hardware_id, health.message) == ("fr3", "a; b")
+    values = learner_health(LearnerStatus(31, 4650, guard=guard), "fr3").values
+    assert values["weights version"] == "31"
+    assert values["restored from version"] == "12"
+    assert values["success, frozen policy"] == "3 of 10 (30%, 95% interval 11% to 60%)"
+    assert values["success, latest training"].startswith("18 of 20 (90%")
+    assert health.values["alarm 2"] == "b"
+
+
+def test_without_episodes_no_rate_is_told() -> None:
+    assert rate_text((0, 0)) == "no episodes yet"
