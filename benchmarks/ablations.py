@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from variants import VARIANTS
 
 from dsrl_core.catalog import POLICIES_VARIABLE, Catalog
 from dsrl_core.policies import load_policy
@@ -56,14 +57,13 @@ class Ablation:
 
 
 ABLATIONS = {
+    "shipped": {"width 128, bias 28 mm, sigma 28 mm, 30 demonstrations, 6000 steps": Ablation()},
     "width": {
         "32": Ablation(width=32),
-        "128 (shipped)": Ablation(),
         "512": Ablation(width=512),
     },
     "data": {
         "no bias, sigma 10 mm": Ablation(replace(SHIPPED, demonstrator=_erring((0, 0), 0.010))),
-        "bias 28 mm, sigma 28 mm (shipped)": Ablation(),
         "bias 36 mm, sigma 28 mm": Ablation(
             replace(SHIPPED, demonstrator=_erring((0.028, -0.023), 0.028))
         ),
@@ -71,7 +71,6 @@ ABLATIONS = {
     },
     "training": {
         "1000 steps": Ablation(replace(SHIPPED, training_steps=1000)),
-        "6000 steps (shipped)": Ablation(),
         "20000 steps": Ablation(replace(SHIPPED, training_steps=20000)),
     },
 }
@@ -85,8 +84,8 @@ class Result:
     name: str
     resets: int
     base: int
-    na: list[int]
-    sac: list[int]
+    greedy: dict[str, list[int]]
+    """By variant."""
 
 
 def main() -> None:
@@ -94,24 +93,29 @@ def main() -> None:
     parser.add_argument("--only", choices=ABLATIONS, help="one kind of ablation")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--resets", type=int, default=50, help="fresh starts per figure")
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=["na", "sac"])
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
     kinds = [asked.only] if asked.only else list(ABLATIONS)
-    jobs = [(kind, name, asked.seeds, asked.resets) for kind in kinds for name in ABLATIONS[kind]]
+    jobs = [
+        (kind, name, asked.variants, asked.seeds, asked.resets)
+        for kind in kinds
+        for name in ABLATIONS[kind]
+    ]
     with ProcessPoolExecutor(asked.workers) as pool:
         results = list(pool.map(ablate, *zip(*jobs, strict=True)))
     RESULTS.write_text(json.dumps([asdict(result) for result in results], indent=1) + "\n")
     table = Table(title=f"success [%] after {ONLINE} online episodes: median (worst) | each seed")
-    for column in ("frozen policy", "base", "DSRL-NA", "DSRL-SAC"):
+    for column in ("frozen policy", "base", *asked.variants):
         table.add_column(column)
     for result in results:
-        cells = [told(values, result.resets) for values in (result.na, result.sac)]
+        cells = [told(result.greedy[name], result.resets) for name in asked.variants]
         base = f"{100 * result.base / result.resets:.0f}"
         table.add_row(f"{result.kind}: {result.name}", base, *cells)
     Console(width=120).print(table)
 
 
-def ablate(kind: str, name: str, seeds: list[int], resets: int) -> Result:
+def ablate(kind: str, name: str, variants: list[str], seeds: list[int], resets: int) -> Result:
     """Make the policy, measure it, steer it."""
     torch.set_num_threads(1)
     ablation = ABLATIONS[kind][name]
@@ -130,9 +134,9 @@ def ablate(kind: str, name: str, seeds: list[int], resets: int) -> Result:
                 measure(TASK, variant, seed, resets, (ONLINE,)).greedy[str(ONLINE)]
                 for seed in seeds
             ]
-            for variant in ("na", "sac")
+            for variant in variants
         }
-    return Result(kind, name, resets, base, steered["na"], steered["sac"])
+    return Result(kind, name, resets, base, steered)
 
 
 def base_rate(catalog: Catalog, spec: PolicySpec, resets: int) -> int:

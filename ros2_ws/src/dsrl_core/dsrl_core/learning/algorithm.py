@@ -15,6 +15,7 @@ from torch import Tensor
 from dsrl_core.data.episode_rows import Windows
 from dsrl_core.learning.ensembles import Reduction
 from dsrl_core.learning.metrics import Metrics
+from dsrl_core.learning.precision import Products
 from dsrl_core.learning.temperature import TemperatureConfig
 from dsrl_core.learning.training_set import Batch, TrainingSet
 from dsrl_core.seeding import Purpose, stream
@@ -46,6 +47,8 @@ class AlgorithmConfig:
     """Updates between two computations of returns and preferred noises."""
     refresh_rows: Count = 2048
     """Transitions that one such computation looks at; beyond them, episodes take turns."""
+    products: Products = "float32"
+    """How the networks' matrices are multiplied, see `dsrl_core.learning.precision`."""
     windows: Windows = "per_decision"
     """Where transitions begin, see `dsrl_core.data.episode_rows`."""
     prior_share: Probability | None = None

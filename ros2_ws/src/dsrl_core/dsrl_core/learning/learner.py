@@ -16,6 +16,7 @@ from dsrl_core.data.replay import Replay
 from dsrl_core.errors import InvalidFile, UnknownName
 from dsrl_core.learning import algorithm_of
 from dsrl_core.learning.metrics import Metrics
+from dsrl_core.learning.precision import products
 from dsrl_core.learning.training_set import TrainingSet
 from dsrl_core.policies.backend import PolicyBackend
 from dsrl_core.policies.direct_actions import DirectActions
@@ -147,7 +148,8 @@ class Learner:
                 self._is_stale, self._since_refresh = False, 0
             self._since_refresh += 1
             batch = self._data.sample(self._sampling, config.batch, config.prior_share)
-            metrics = algorithm.update(batch)
+            with products(config.products):
+                metrics = algorithm.update(batch)
         self.updates += count
         return {name: float(value.detach()) for name, value in metrics.items()}
 

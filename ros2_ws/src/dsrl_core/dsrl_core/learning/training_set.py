@@ -17,6 +17,7 @@ from torch import Tensor
 
 from dsrl_core.data.episode_rows import EpisodeRows
 from dsrl_core.learning.columns import Columns
+from dsrl_core.learning.precision import products
 from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.policies.direct_actions import DirectActions
 from dsrl_core.steering.task_context import TaskContext
@@ -237,10 +238,11 @@ class TrainingSet:
         encoded = encodings["encoded"].index_select(0, places).numpy()
         noises = context.noise_map.flat_to_noise(latents)
         step = decoder.spec.max_batch
-        chunks = [
-            decoder.decode(Encoded(encoded[start : start + step]), noises[start : start + step])
-            for start in range(0, len(noises), step)
-        ]
+        with products("float32"):
+            chunks = [
+                decoder.decode(Encoded(encoded[start : start + step]), noises[start : start + step])
+                for start in range(0, len(noises), step)
+            ]
         seen = self._seen[task]["seen"].index_select(0, places)
         features = context.features.of_chunk(seen, torch.from_numpy(np.concatenate(chunks)))
         return _padded(features, self.chunk_size)
