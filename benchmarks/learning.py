@@ -160,7 +160,7 @@ def draw(task: str, runs: list[Run]) -> None:
         axes.fill_between(points, rates.min(0), rates.max(0), alpha=0.12, color=line.get_color())
     axes.axhline(100 * REACHED, color="0.6", linewidth=0.8, linestyle="--")
     axes.set(xlabel="online episodes", ylabel="greedy success [%]", ylim=(0, 101), title=task)
-    axes.legend(fontsize="small", loc="lower right")
+    figure.legend(fontsize="small", loc="outside lower center", ncols=2)
     figure.savefig(FOLDER / f"learning_{task}.png", dpi=130)
     plt.close(figure)
 

@@ -57,6 +57,10 @@ setup(
     extras_require={
         # Foreign datasets (dsrl_core.data.importers).
         "datasets": ["h5py", "pyarrow"],
+        # Environments of benchmarks (dsrl_core.environments). robosuite 1.4, as the paper had it,
+        # needs an older MuJoCo than the simulated robot: an environment of its own.
+        "gym": ["gymnasium[mujoco]>=1.0"],
+        "robomimic": ["mujoco<3.4", "robosuite>=1.4.1,<1.5"],
         # colcon test runs nothing without it.
         "test": ["pytest"],
     },
