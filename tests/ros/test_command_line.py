@@ -123,7 +123,7 @@ def test_label_without_a_graph_says_so(up: Terminal, domain: int) -> None:
     up.process.wait()
     alone = run("label", "success")
     assert alone.returncode == 2
-    assert f"no running graph within 5 s on ROS domain {domain}" in alone.stderr
+    assert f"no running graph within 10 s on ROS domain {domain}" in alone.stderr
 
 
 def test_nodes_do_not_outlive_a_killed_runner(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ from dsrl_ros.conversions.episodes import (
 from dsrl_ros.conversions.learning import learner_from_message, policy_from_message
 from dsrl_ros.paths import domain
 
+HEAR_S: Final = 10.0
+"""A graph that was not heard within this does not run; discovery takes seconds where it is busy."""
 _ANSWER_S: Final = 10.0
 _PRESS_AGAIN_S: Final = 0.5
 

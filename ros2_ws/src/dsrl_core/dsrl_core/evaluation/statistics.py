@@ -8,7 +8,6 @@ from typing import Annotated, Final
 import numpy as np
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
-from scipy.stats import binomtest
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.types import Outcome
@@ -33,6 +32,9 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
         )
     if trials == 0:
         return 0.0, 1.0
+    # It takes a second to import, which every node would pay for at its start.
+    from scipy.stats import binomtest
+
     interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 

@@ -12,9 +12,8 @@ import typer
 from dsrl_core.errors import DsrlError
 from dsrl_core.status import Phase
 from dsrl_core.types import Label, Outcome
-from dsrl_ros.client import GraphClient
+from dsrl_ros.client import HEAR_S, GraphClient
 
-_HEAR_S = 5.0
 _LEDGER_S = 0.3
 """The ledger's old entries are heard within this after the present state."""
 
@@ -29,7 +28,7 @@ def label(
 ) -> None:
     """Label an episode of the running graph; undo takes the last label back."""
     with closing(GraphClient("dsrl_label")) as client:
-        client.wait_for("running graph", lambda: client.status is not None, _HEAR_S)
+        client.wait_for("running graph", lambda: client.status is not None, HEAR_S)
         client.wait_for_listener()
         client.spin(_LEDGER_S)
         number = _chosen(client, outcome) if episode is None else episode

@@ -10,19 +10,21 @@ from rich.table import Table
 from dsrl_core.health import rate_text
 from dsrl_core.status import LearnerStatus
 from dsrl_core.types import Outcome
-from dsrl_ros.client import GraphClient
+from dsrl_ros.client import HEAR_S, GraphClient
 from dsrl_ros.graph import KINDS
 from dsrl_ros.paths import domain
 
-_HEAR_S = 5.0
+_SETTLED_S = 1.5
+"""Nodes and latched messages come within this of each other."""
 
 
 def status() -> None:
     """Print the state of the running graph."""
     with closing(GraphClient("dsrl_status")) as client:
-        client.wait_for("running graph", lambda: client.status is not None, _HEAR_S)
-        client.spin(1.5)
-        nodes = sorted(set(KINDS) & client.node_names())
+        client.wait_for("running graph", lambda: client.status is not None, HEAR_S)
+        nodes = sorted(set(KINDS) & _settled_nodes(client))
+        if not client.is_complete:
+            client.spin(HEAR_S / 2)
     episode, learner, policy = client.status, client.learner, client.policy
     assert episode is not None
     guard = learner.guard
@@ -61,3 +63,12 @@ def _steering(learner: LearnerStatus) -> str:
     if guard.restored_from:
         return f"learned from restored version {guard.restored_from} on; {best}"
     return f"learned; {best}" if learner.weights_version else "not learned yet"
+
+
+def _settled_nodes(client: GraphClient) -> set[str]:
+    """Names of the nodes, once no new one has turned up for a while."""
+    found: set[str] = set()
+    while (names := client.node_names()) - found:
+        found |= names
+        client.spin(_SETTLED_S)
+    return found
