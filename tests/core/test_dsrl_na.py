@@ -85,7 +85,7 @@ def test_the_noise_critic_steps_before_the_actor_or_after_a_round_as_released(
 def test_an_update_costs_the_same_however_long_the_replay_is(tmp_path: Path) -> None:
     """What grows is looked at in turns: a refresh never decodes more than its limit."""
     learner = small_learner(
-        tmp_path, settings=SMALL_SETTINGS["dsrl_na"] | OWED | {"refresh_rows": 12}
+        tmp_path, settings=SMALL_SETTINGS["dsrl_na"] | OWED | {"refresh_rows": 48}
     )
     for number in range(20):
         feed(learner, random_episode(number))

@@ -46,7 +46,8 @@ class AlgorithmConfig:
     refresh_interval: Count = 100
     """Updates between two computations of returns and preferred noises."""
     refresh_rows: Count = 2048
-    """Transitions that one such computation looks at; beyond them, episodes take turns."""
+    """Transitions that one such computation looks at; beyond them, episodes take turns, fewer at a
+    time."""
     products: Products = "float32"
     """How the networks' matrices are multiplied, see `dsrl_core.learning.precision`."""
     windows: Windows = "per_decision"
