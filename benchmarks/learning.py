@@ -22,9 +22,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from seed_runs import Run, measure
 from variants import TASKS, VARIANTS
-
-from runs import Run, measure
 
 FOLDER = Path(__file__).parent / "results"
 RESULTS = FOLDER / "learning.json"
