@@ -39,6 +39,8 @@ from dsrl_sim.policy_making import Recipe, make
 TASK, POLICY = "franka_pick", "franka_pick_flow"
 RESULTS = Path(__file__).parent / "results" / "ablations.json"
 ONLINE = 20
+SHIPPED_POLICIES = Catalog.default().policies
+"""As they were when this process began: a job looks policies up in a folder of its own."""
 SHIPPED = Recipe(TASK, 4, 30, imperfect_picker, is_pick_over)
 
 
@@ -90,16 +92,15 @@ class Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", choices=ABLATIONS, help="one kind of ablation")
+    parser.add_argument("--only", nargs="+", choices=ABLATIONS, default=list(ABLATIONS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--resets", type=int, default=50, help="fresh starts per figure")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=["na", "sac"])
     parser.add_argument("--workers", type=int, default=2)
     asked = parser.parse_args()
-    kinds = [asked.only] if asked.only else list(ABLATIONS)
     jobs = [
         (kind, name, asked.variants, asked.seeds, asked.resets)
-        for kind in kinds
+        for kind in asked.only
         for name in ABLATIONS[kind]
     ]
     with ProcessPoolExecutor(asked.workers) as pool:
@@ -121,7 +122,7 @@ def ablate(kind: str, name: str, variants: list[str], seeds: list[int], resets: 
     ablation = ABLATIONS[kind][name]
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / POLICY
-        shutil.copytree(Catalog.default().policy(POLICY).folder, made)
+        shutil.copytree(SHIPPED_POLICIES / POLICY, made)
         text = (made / "policy.yaml").read_text()
         (made / "policy.yaml").write_text(text.replace("width: 128", f"width: {ablation.width}"))
         make(ablation.recipe, made)
