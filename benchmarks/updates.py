@@ -202,6 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--released", type=Path, help="checkout of the released fork")
     parser.add_argument("--sb3", type=Path, help="folder that holds stock stable_baselines3")
+    parser.add_argument("--widths", type=int, nargs="+", default=[w for w, _ in NETWORKS])
     parser.add_argument("--child", type=json.loads, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.child:
@@ -217,7 +218,8 @@ def main() -> None:
             if subject.whose != "ours" and not (place and (place / "stable_baselines3").is_dir()):
                 raise NotHere(f"no stable_baselines3 in --{subject.whose} {place}")
             paths = [path for path in (place, asked.sb3) if place and path]
-            timings += [measure(subject, network, paths) for network in NETWORKS]
+            networks = [network for network in NETWORKS if network[0] in asked.widths]
+            timings += [measure(subject, network, paths) for network in networks]
         except NotHere as why:
             console.print(f"left out: {' '.join(subject)}: {why}", markup=False, highlight=False)
     rows = [asdict(timing) | {"subject": timing.subject._asdict()} for timing in timings]
