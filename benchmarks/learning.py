@@ -148,7 +148,7 @@ def markdown(runs: list[Run]) -> list[str]:
 
 def draw(task: str, runs: list[Run]) -> None:
     """Greedy success over online episodes: median over seeds, and from worst to best."""
-    figure, axes = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7.2, 5.4), layout="constrained")
     for name, variant in VARIANTS.items():
         mine = [run for run in runs if run.variant == name and len(run.greedy) > 1]
         if not mine:
@@ -159,7 +159,7 @@ def draw(task: str, runs: list[Run]) -> None:
         axes.fill_between(points, rates.min(0), rates.max(0), alpha=0.12, color=line.get_color())
     axes.axhline(100 * REACHED, color="0.6", linewidth=0.8, linestyle="--")
     axes.set(xlabel="online episodes", ylabel="greedy success [%]", ylim=(0, 101), title=task)
-    figure.legend(fontsize="small", loc="outside lower center", ncols=2)
+    figure.legend(fontsize="small", loc="outside lower center")
     figure.savefig(FOLDER / f"learning_{task}.png", dpi=130)
     plt.close(figure)
 
