@@ -44,14 +44,24 @@ def test_a_pose_in_the_workspace_is_reached_from_the_start_pose(target) -> None:
 
 
 @given(around, step)
-def test_a_step_of_an_action_is_reached_within_a_few_iterations(origin, displacement) -> None:
+def test_a_step_of_an_action_is_reached_without_a_leap_of_the_joints(origin, displacement) -> None:
     start = joints_at(*origin)
     *position, yaw = np.array(origin) + displacement
     solution = KINEMATICS.solve(pointing_down(np.array(position), yaw), start)
     assert solution.position_error_m < 1e-4
     assert solution.rotation_error_rad < 1e-3
-    assert solution.iterations <= 4
     assert np.abs(solution.joint_positions - start).max() < 0.5
+
+
+def test_most_steps_take_three_iterations_at_most() -> None:
+    draw = np.random.default_rng(0).uniform
+    iterations = []
+    for _ in range(100):
+        origin = draw([0.38, -0.15, 0.01, -0.8], [0.62, 0.15, 0.3, 0.8])
+        *position, yaw = origin + draw([-0.03] * 3 + [-0.15], [0.03] * 3 + [0.15])
+        target = pointing_down(np.array(position), yaw)
+        iterations.append(KINEMATICS.solve(target, joints_at(*origin)).iterations)
+    assert np.quantile(iterations, 0.95) <= 3
 
 
 @given(around)
