@@ -7,7 +7,8 @@
 For every seed: base rollouts, then online episodes with the updates that they are worth; at every
 point of `--points` the greedy policy faces `--resets` fresh starts. Nothing was tuned on seeds 0-4
 or their starts (tuning used seeds 100 and above). Results are kept run by run in
-results/learning.json; a run that is there is not repeated unless --again.
+results/learning.json; a run that is there with these resets and points is not repeated unless
+--again.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def main() -> None:
     asked = parser.parse_args()
     runs = {} if not RESULTS.exists() else {key(r): r for r in stored()}
     jobs = [(t, v, s) for t in asked.tasks for v in asked.variants for s in asked.seeds]
-    due = [] if asked.show else [job for job in jobs if asked.again or job not in runs]
+    due = []
+    if not asked.show:
+        due = [job for job in jobs if asked.again or not answers(runs.get(job), asked)]
     with ProcessPoolExecutor(asked.workers) as pool:
         futures = [pool.submit(measure, *job, asked.resets, asked.points) for job in due]
         for future in as_completed(futures):
@@ -56,6 +59,13 @@ def main() -> None:
 
 def key(run: Run) -> tuple[str, str, int]:
     return (run.task, run.variant, run.seed)
+
+
+def answers(run: Run | None, asked: argparse.Namespace) -> bool:
+    """Whether a run that is there tells what is asked for."""
+    if run is None or run.resets != asked.resets:
+        return False
+    return not VARIANTS[run.variant].online or {str(n) for n in asked.points} <= set(run.greedy)
 
 
 def stored() -> list[Run]:

@@ -26,9 +26,13 @@ from tests.core.steering_setup import CountingPolicy, small_policy, small_task
 OBSERVATION = Observation(7, np.linspace(-0.2, 0.4, 9, dtype=np.float32))
 
 
-def weights(folder: Path, seed: int = 0, critic_of: Any = "chunk") -> bytes:
+def weights(
+    folder: Path, seed: int = 0, critic_of: Any = "chunk", episodes: int = 1000
+) -> bytes:
     torch.manual_seed(seed)
-    return untrained(context(folder), critic_of).to_bytes()
+    model = untrained(context(folder), critic_of)
+    model.episodes.fill_(episodes)
+    return model.to_bytes()
 
 
 def context(folder: Path, **steering: Any) -> TaskContext:
@@ -153,6 +157,18 @@ def test_refinements_are_worth_more_than_the_best_of_the_first_noises(tmp_path: 
         for how in ("best_of_n", "cem")
     ]
     assert values[0] < values[1]
+
+
+@pytest.mark.parametrize(("episodes", "looks"), [(10, 4), (11, 6), (12, 10), (14, 25), (16, 80)])
+def test_a_search_may_look_further_the_more_its_critics_have_learned_from(
+    tmp_path: Path, episodes: int, looks: int
+) -> None:
+    task = context(tmp_path, warm_up_episodes=10, candidates=64, refinements=1).task
+    policy = CountingPolicy(small_policy(tmp_path))
+    made = DecisionLoop(task, policy, 0)
+    made.set_weights(1, weights(tmp_path, episodes=episodes))
+    decide(made, Mode.EVAL)
+    assert policy.decoded == looks
 
 
 def test_the_actor_explores_in_training_and_is_greedy_otherwise(tmp_path: Path) -> None:

@@ -13,8 +13,13 @@ class UnknownName(DsrlError):
     """A task, policy, robot, parameter or other name that does not exist."""
 
     def __init__(self, kind: str, name: str, available: Iterable[str]) -> None:
-        listed = ", ".join(sorted(available)) or "none"
+        self._parts = kind, name, tuple(sorted(available))
+        listed = ", ".join(self._parts[2]) or "none"
         super().__init__(f"unknown {kind} '{name}'; available: {listed}")
+
+    def __reduce__(self) -> tuple[type[UnknownName], tuple[str, str, tuple[str, ...]]]:
+        """So that it comes back whole from another process."""
+        return type(self), self._parts
 
 
 class InvalidFile(DsrlError):

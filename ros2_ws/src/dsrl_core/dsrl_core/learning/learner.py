@@ -8,6 +8,7 @@ recordings (`source` 1 and up) have numbers of their own beside the run's.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -151,6 +152,8 @@ class Learner:
             with products(config.products):
                 metrics = algorithm.update(batch)
         self.updates += count
+        if count:
+            self._count_episodes()
         return {name: float(value.detach()) for name, value in metrics.items()}
 
     def weights(self) -> tuple[int, bytes]:
@@ -165,6 +168,12 @@ class Learner:
         self.weights_version += 1
         self._published_updates, self._is_stale = self.updates, True
         return self.weights_version
+
+    def _count_episodes(self) -> None:
+        """Tell the robot's side how much its critics have learned from."""
+        counts = Counter(number for number, _ in self._data.episodes())
+        for number in self._numbers.values():
+            self.algorithm.model.episodes[number] = counts[number]
 
     def _replay(self, task: str, source: int) -> Replay:
         if source == LIVE:

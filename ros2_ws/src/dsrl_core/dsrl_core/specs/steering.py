@@ -78,9 +78,9 @@ class SteeringSpec:
     warm_up_episodes: NaturalNumber
     """Labelled episodes of the base policy before anything is learned; 0 with demonstrations."""
     candidates: Count
-    """Noises that best_of_n and cem look at first."""
+    """Noises that best_of_n and cem look at first, once there are enough episodes."""
     refinements: NaturalNumber
-    """cem: rounds after that."""
+    """cem: rounds after that, with all candidates only."""
     refinement_candidates: Count
     elites: Count
     selection: Literal["actor", "best_of_n", "cem"] = "cem"
@@ -88,8 +88,23 @@ class SteeringSpec:
     pessimism: Annotated[float, Field(ge=0)] = 1.0
     """A searched noise is worth the critics' mean minus so many of their standard deviations: what
     they disagree about is not trusted while there is little data."""
+    candidates_first: Count = 4
+    """Noises that are looked at directly after the warm-up. The best of N noises is at most log N
+    nats away from the base policy, whatever the critics believe; see `candidates_at`."""
+    candidates_doubled_every: Positive = 1.5
+    """Labelled episodes after which as many again are looked at."""
     knots: Annotated[int, Field(ge=2)] = 2
     preset: str = "robot"
     """Settings of the algorithm to begin with."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings that differ from the preset's; see the algorithm's config."""
+
+    def candidates_at(self, episodes: int) -> int:
+        """How many noises are looked at with critics that have learned from so many episodes.
+
+        Critics of ten episodes, most of them failures, prefer noises that no episode has tried;
+        the fewer they may choose among, the less they can do worse than the base policy.
+        """
+        doublings = max(0, episodes - self.warm_up_episodes) / self.candidates_doubled_every
+        grown = self.candidates_first * 2.0 ** min(doublings, 32.0)
+        return min(self.candidates, int(grown))

@@ -114,7 +114,8 @@ class _Steered:
     ) -> None:
         self._context, self._decoder, self._model, self._number = context, decoder, model, number
         self._pessimism = context.task.steering.pessimism
-        self._search = NoiseSearch(context.task.steering, context.noise_map)
+        episodes = int(model.episodes[number])
+        self._search = NoiseSearch(context.task.steering, context.noise_map, episodes)
 
     @staticmethod
     def load(data: bytes, task: TaskSpec, policy: PolicyBackend) -> _Steered:

@@ -52,14 +52,17 @@ class NoiseSearch:
     ELITE_STD_MIN: Final = 0.15
     """Spread that a refinement keeps, so that equal elites still explore."""
 
-    def __init__(self, spec: SteeringSpec, noise_map: NoiseMap) -> None:
+    def __init__(self, spec: SteeringSpec, noise_map: NoiseMap, episodes: int) -> None:
+        """`episodes`: what the critics have learned from; see `SteeringSpec.candidates_at`."""
         self._spec, self._noise_map = spec, noise_map
-        self._rounds = spec.refinements if spec.selection == "cem" else 0
+        self._candidates = spec.candidates_at(episodes)
+        is_whole = self._candidates == spec.candidates
+        self._rounds = spec.refinements if spec.selection == "cem" and is_whole else 0
 
     def best(self, score: Score, generator: np.random.Generator) -> Candidates:
         """The one of highest score."""
         spec = self._spec
-        kept = score(self._noise_map.sample(generator, spec.candidates)).best(spec.elites)
+        kept = score(self._noise_map.sample(generator, self._candidates)).best(spec.elites)
         for _ in range(self._rounds):
             mean, std = kept.latents.mean(axis=0), kept.latents.std(axis=0)
             drawn = generator.standard_normal(

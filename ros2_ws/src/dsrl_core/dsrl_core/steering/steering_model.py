@@ -91,11 +91,14 @@ class SteeringModel(nn.Module):
     """Critics (an ensemble over state and chunk, or state and noise) and the noise actor."""
 
     columns: Tensor
+    episodes: Tensor
+    """Labelled episodes of each task that were learned from, (tasks,)."""
 
     def __init__(self, shape: ModelShape, sizes: NetworkSizes) -> None:
         super().__init__()
         self.shape, self.sizes = shape, sizes
         self.register_buffer("columns", task_columns(shape.tasks), persistent=False)
+        self.register_buffer("episodes", torch.zeros(len(shape.tasks), dtype=torch.int64))
         images, encoder_size = shape.first.images_shape, 0
         self.encoder: ImageEncoder | None = None
         if images is not None:
