@@ -1,5 +1,5 @@
-# Lets a CMake package build against ROS 2 from Python wheels. Passed by ./dsrl as CMAKE_PROJECT_INCLUDE, never named
-# by a package: with a ROS installation the workspace builds without it.
+# Lets a CMake package build against ROS 2 from Python wheels. Passed by ./dsrl through environment.cmake, never
+# named by a package: with a ROS installation the workspace builds without it.
 #
 # The wheels' imported targets export include directories of the machine that built them (/opt/python/...). CMake
 # refuses a target whose include directories do not exist, so they are dropped from every imported target, at the end

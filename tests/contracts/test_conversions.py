@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from franka_msgs.msg import Errors
 from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import JointState
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.status import (
@@ -19,6 +21,7 @@ from dsrl_core.status import (
     Phase,
     PolicyInfo,
     RecordedEpisode,
+    SafetyStatus,
 )
 from dsrl_core.types import (
     ChunkRequest,
@@ -34,10 +37,12 @@ from dsrl_core.types import (
 from dsrl_interfaces import msg
 from dsrl_ros.conversions import PAIRS, JointSample, Pair, StampedPose
 from dsrl_ros.conversions.robot import (
+    errors_of,
     finger_positions,
     gripper_width_of,
     image_from_message,
     image_to_message,
+    ordered_positions,
     positions_of,
     set_positions,
     set_state,
@@ -112,6 +117,12 @@ SAMPLES: dict[type, list[Any]] = {
         for mode in Mode
     ],
     RecordedEpisode: [RecordedEpisode(7, "episodes/x", 4, 15, 3, "ended", Mode.TRAIN, STAMP_NS)],
+    SafetyStatus: [
+        SafetyStatus(
+            True, "force", "41 N", (("reach", 2), ("workspace", 5)), 2**40, 3, 0.5, STAMP_NS
+        ),
+        SafetyStatus(),
+    ],
     LearnerStatus: [
         LearnerStatus(3, 700, 20, 99.5, 12, 14, "busy", ("a loss diverges",), STAMP_NS),
         LearnerStatus(guard=GuardStatus(2**40, True, 7, (3, 10), (1, 2), (18, 20))),
@@ -201,3 +212,16 @@ def test_an_image_of_another_kind_or_size_is_refused() -> None:
     message.encoding = "mono8"
     with pytest.raises(InvalidValue, match="'mono8'; available: rgb8, bgr8"):
         image_from_message(message)
+
+
+def test_joints_are_found_by_name_in_whatever_order_they_come() -> None:
+    message = JointState(name=["c", "a", "b"], position=[3.0, 1.0, 2.0])
+    np.testing.assert_array_equal(ordered_positions(message, ["a", "b", "c"]), [1.0, 2.0, 3.0])
+    assert ordered_positions(message, ["a", "d"]) is None
+    assert ordered_positions(JointState(name=["a", "b"], position=[1.0]), ["a", "b"]) is None
+
+
+def test_errors_that_stand_are_named() -> None:
+    errors = Errors(joint_reflex=True, cartesian_reflex=True)
+    assert errors_of(errors) == "joint_reflex, cartesian_reflex"
+    assert errors_of(Errors()) == ""

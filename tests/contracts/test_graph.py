@@ -64,10 +64,16 @@ def test_all_nodes_that_can_wait_do_so_in_lock_step_and_none_otherwise() -> None
                 assert node.parameters["lock_step"] is expected, node.name
 
 
-def test_all_nodes_but_the_simulator_follow_its_clock() -> None:
+def test_in_lock_step_all_nodes_but_the_simulator_follow_its_clock_and_otherwise_none() -> None:
     followers = {n.name for n in describe(SIMULATED).nodes if n.parameters.get("use_sim_time")}
     assert followers == CORE | {"auto_operator"}
-    assert not any("use_sim_time" in node.parameters for node in describe(ON_ROBOT).nodes)
+    for options in (ON_ROBOT, replace(SIMULATED, realtime=True)):
+        assert not any("use_sim_time" in node.parameters for node in describe(options).nodes)
+
+
+def test_arm_prefix_reaches_whoever_names_joints() -> None:
+    for node in ("chunk_player", "episode_manager"):
+        assert parameters(replace(ON_ROBOT, arm_prefix="left"), node)["arm_prefix"] == "left"
 
 
 def test_what_moves_a_real_arm_is_not_started_again_by_itself() -> None:
@@ -95,7 +101,7 @@ def test_overrides_reach_their_node_as_yaml_values() -> None:
         ),
         (
             replace(SIMULATED, overrides=("chunk_player.speed=2",)),
-            "unknown parameter of chunk_player 'speed'; available: lock_step, policy, task",
+            "unknown parameter of chunk_player 'speed'; available: .*lock_step, .*task",
         ),
         (
             replace(SIMULATED, overrides=("franka_sim.repeat_s=99",)),

@@ -18,7 +18,7 @@ from dsrl_core.errors import InvalidFile, InvalidValue
 from dsrl_core.specs import ActionSpec, FieldSpec
 from dsrl_core.types import Decision, Observation, final_decision
 
-ROBOT = Catalog.default().robot("fr3")
+ROBOT = Catalog.default().robot("fr3").in_lock_step
 KINEMATICS = Kinematics(ROBOT)
 FIELDS = (FieldSpec("displacement", 3), FieldSpec("yaw", 1), FieldSpec("gripper_width", 1))
 ACTION = ActionSpec(kind="tool_delta", fields=FIELDS, period_s=0.1)
@@ -35,7 +35,7 @@ class Bench:
     """A player with an arm that follows perfectly, ticked as a lock-step simulation does."""
 
     def __init__(self, deadline_ns: int = 10**15, episode: int = 7) -> None:
-        self.safety = Safety(ROBOT)
+        self.safety = Safety(ROBOT, KINEMATICS)
         self.player = ChunkPlayer(ROBOT, ACTION, HORIZON, KINEMATICS, self.safety)
         self.player.start(T0, READY, episode, deadline_ns)
         self.episode = episode
@@ -241,7 +241,7 @@ def test_a_lost_measurement_ends_the_episode_as_invalid() -> None:
 
 
 def test_without_a_start_nothing_is_sent() -> None:
-    player = ChunkPlayer(ROBOT, ACTION, HORIZON, KINEMATICS, Safety(ROBOT))
+    player = ChunkPlayer(ROBOT, ACTION, HORIZON, KINEMATICS, Safety(ROBOT, KINEMATICS))
     tick = player.tick(T0, READY)
     assert (tick.set_point, tick.request) == (None, None)
     assert player.pending is None
@@ -261,7 +261,7 @@ def test_from_an_unknown_position_nothing_is_sent_and_the_episode_is_invalid() -
 def test_actions_of_another_layout_are_refused() -> None:
     action = replace(ACTION, fields=(FieldSpec("joints", 7),))
     with pytest.raises(InvalidFile, match=r"joints \(7\); expected sizes"):
-        ChunkPlayer(ROBOT, action, HORIZON, KINEMATICS, Safety(ROBOT))
+        ChunkPlayer(ROBOT, action, HORIZON, KINEMATICS, Safety(ROBOT, KINEMATICS))
 
 
 numbers = st.one_of(st.floats(width=32), st.floats(-0.0625, 0.0625, width=32))

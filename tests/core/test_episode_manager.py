@@ -20,11 +20,13 @@ from dsrl_core.data.ledger import LabelLedger
 from dsrl_core.episode_manager import OVERTIME_NS, REPEATS_MAX, EpisodeManager
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.seeding import reset_seed
-from dsrl_core.status import INVALID, LearnerStatus, Phase, RecordedEpisode
+from dsrl_core.status import INVALID, LearnerStatus, Phase, RecordedEpisode, SafetyStatus
 from dsrl_core.types import ChunkRequest, Label, Mode, Outcome
 
 LIMIT_NS = 6_400_000_000
 START_NS = 1_000_000_000
+HELD = SafetyStatus(True, "force", "41 N on the tool")
+FREE = SafetyStatus()
 
 
 def label(episode: int, outcome: Outcome = Outcome.SUCCESS) -> Label:
@@ -225,6 +227,68 @@ def test_failed_reset_ends_the_run_with_the_reason() -> None:
     assert "no answer" in manager.status.message
 
 
+def test_hold_makes_the_running_episode_invalid_and_says_what_to_do() -> None:
+    manager = manager_at(Phase.RUNNING)
+    manager.safety(HELD)
+    assert (manager.status.phase, manager.status.outcome) == (Phase.DONE, INVALID)
+    assert "invalid: the arm is held (force): 41 N on the tool" in manager.status.message
+    assert "resume" in manager.status.message
+
+
+def test_no_reset_is_wanted_while_the_arm_is_held_and_the_same_one_after() -> None:
+    manager = manager_at(Phase.RUNNING)
+    seed = manager.status.seed
+    manager.reset_wanted = None
+    manager.safety(HELD)
+    manager.recorded(recorded(0, INVALID))
+    assert (manager.status.phase, manager.status.episode) == (Phase.RESETTING, 1)
+    assert manager.reset_wanted is None
+    assert "the arm is held (force)" in manager.status.message
+
+    manager.safety(FREE)
+    assert manager.reset_wanted is not None
+    assert (manager.reset_wanted.episode, manager.reset_wanted.seed) == (1, seed)
+    assert manager.status.message == ""
+
+
+def test_reason_of_the_hold_is_told_though_the_player_gave_up_first() -> None:
+    manager = manager_at(Phase.RUNNING)
+    manager.requested(final(0, INVALID))
+    manager.safety(HELD)
+    assert manager.status.phase is Phase.DONE
+    assert "41 N on the tool" in manager.status.message
+
+
+@pytest.mark.parametrize("phase", [Phase.RESETTING, Phase.READY])
+def test_hold_before_the_start_makes_the_reset_due_again(phase: Phase) -> None:
+    manager = manager_at(phase)
+    manager.safety(HELD)
+    manager.world_ready(0, START_NS)
+    assert manager.status.phase is Phase.RESETTING
+    assert manager.reset_wanted is None
+    manager.safety(FREE)
+    assert manager.reset_wanted is not None
+    manager.world_ready(0, START_NS)
+    assert manager.status.phase is not Phase.RESETTING
+
+
+def test_reset_that_broke_off_because_of_a_hold_does_not_end_the_run() -> None:
+    manager = manager_at(Phase.RESETTING)
+    manager.safety(HELD)
+    manager.reset_failed(0, "the arm is held")
+    assert manager.status.phase is Phase.RESETTING
+    manager.safety(FREE)
+    assert manager.reset_wanted is not None
+
+
+def test_hold_changes_nothing_of_an_episode_that_awaits_its_label() -> None:
+    manager = manager_at(Phase.AWAITING_LABEL)
+    manager.safety(HELD)
+    assert manager.status.phase is Phase.AWAITING_LABEL
+    manager.label(label(0))
+    assert manager.status.outcome == "success"
+
+
 def test_labels_are_in_the_real_ledger(tmp_path: Path) -> None:
     with LabelLedger(tmp_path / "ledger.jsonl") as ledger:
         manager = EpisodeManager(ledger, LIMIT_NS, 0, wait_for_learner=False)
@@ -237,7 +301,8 @@ def test_labels_are_in_the_real_ledger(tmp_path: Path) -> None:
 ALLOWED = {
     Phase.IDLE: {Phase.RESETTING},
     Phase.RESETTING: {Phase.READY, Phase.RUNNING, Phase.IDLE},
-    Phase.READY: {Phase.RUNNING, Phase.IDLE},
+    # Back: the arm was held.
+    Phase.READY: {Phase.RUNNING, Phase.RESETTING, Phase.IDLE},
     # To IDLE at once: the last of a run, on disk before its end was heard of, labelled by then.
     Phase.RUNNING: {Phase.AWAITING_LABEL, Phase.DONE, Phase.IDLE},
     Phase.AWAITING_LABEL: {Phase.DONE, Phase.RESETTING, Phase.IDLE},
@@ -301,6 +366,10 @@ class AnyOrder(RuleBasedStateMachine):
     def lost(self) -> None:
         self.manager.lost("franka_sim is gone")
 
+    @rule(safety=st.sampled_from([HELD, FREE]))
+    def safety(self, safety: SafetyStatus) -> None:
+        self.manager.safety(safety)
+
     @precondition(lambda self: self.manager.reset_wanted is not None)
     @rule()
     def carry_out(self) -> None:
@@ -318,6 +387,12 @@ class AnyOrder(RuleBasedStateMachine):
         if now.episode > before.episode:
             assert before.phase not in (Phase.RUNNING,) or now.phase is not Phase.RUNNING
         self.before = now
+
+    @invariant()
+    def nothing_moves_while_the_arm_is_held(self) -> None:
+        if self.manager.is_held:
+            assert self.manager.status.phase not in (Phase.READY, Phase.RUNNING)
+            assert self.manager.reset_wanted is None
 
     @invariant()
     def a_running_episode_has_a_deadline_and_no_outcome(self) -> None:

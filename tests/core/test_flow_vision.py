@@ -106,7 +106,8 @@ def renderer() -> None:
 @pytest.fixture
 def simulated(renderer: None) -> Iterator[SimulatedRobot]:
     task = CATALOG.task(TASK)
-    robot = SimulatedRobot(task, CATALOG.robot(task.robot), CATALOG.policy(task.policy).cameras)
+    arm = CATALOG.robot(task.robot).in_lock_step
+    robot = SimulatedRobot(task, arm, CATALOG.policy(task.policy).cameras)
     yield robot
     robot.world.close()
 
@@ -133,6 +134,6 @@ def test_the_oracle_knows_what_the_policy_must_see() -> None:
 
 def test_without_cameras_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     task = CATALOG.task(TASK)
-    robot = SimulatedRobot(task, CATALOG.robot(task.robot))
+    robot = SimulatedRobot(task, CATALOG.robot(task.robot).in_lock_step)
     monkeypatch.setattr(robot.world, "render", lambda *_: pytest.fail("drawn for nobody"))
     assert robot.inputs.images is None

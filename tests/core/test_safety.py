@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,144 +13,119 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dsrl_core.catalog import Catalog
-from dsrl_core.control.kinematics import Solution, pointing_down
+from dsrl_core.control.kinematics import Kinematics, Solution, pointing_down
+from dsrl_core.control.motion import Motion
 from dsrl_core.control.safety import Safety
+from dsrl_core.specs.robot import KeepOutBox
 
 ROBOT = Catalog.default().robot("fr3")
+KINEMATICS = Kinematics(ROBOT)
 LOW, HIGH = np.array(ROBOT.joint_position_min_rad), np.array(ROBOT.joint_position_max_rad)
 VELOCITY = np.array(ROBOT.joint_velocity_max_rad_s)
-ACCELERATION = np.array(ROBOT.joint_acceleration_max_rad_s2)
-PERIOD = ROBOT.set_point_period_s
 START = np.array(ROBOT.start_joint_positions_rad)
-
-anything = st.one_of(
-    hnp.arrays(float, 7, elements=st.floats()),
-    hnp.arrays(float, 7, elements=st.floats(-4.0, 4.0)),
-    hnp.arrays(float, st.integers(0, 9), elements=st.floats(-1.0, 1.0)),
-)
 inside = hnp.arrays(float, 7, elements=st.floats(0.0, 1.0)).map(lambda x: LOW + x * (HIGH - LOW))
-nudge = hnp.arrays(float, 7, elements=st.floats(-0.3, 0.3))
 
 
-def assert_obeys(before, velocity, after) -> np.ndarray:
-    """The limits for one set-point; gives its velocity."""
-    assert np.isfinite(after).all()
-    assert (after >= LOW).all()
-    assert (after <= HIGH).all()
-    now = (after - before) / PERIOD
-    assert (np.abs(now) <= VELOCITY * (1 + 1e-9)).all()
-    assert (np.abs(now - velocity) <= ACCELERATION * PERIOD * (1 + 1e-6)).all()
-    return now
+def started(measured: np.ndarray = START) -> Safety:
+    safety = Safety(ROBOT, KINEMATICS)
+    safety.release()
+    safety.start(measured)
+    return safety
 
 
-@given(start=inside, stream=st.lists(st.tuples(anything, st.one_of(inside, anything)), max_size=30))
-def test_any_stream_at_all_gives_set_points_within_the_limits(start, stream) -> None:
-    safety = Safety(ROBOT)
-    safety.start(start)
-    position, velocity = safety.position, np.zeros(7)
-    for wanted, measured in stream:
-        admitted = safety.admit(wanted, measured)
-        velocity = assert_obeys(position, velocity, admitted)
-        position = admitted
-
-
-@given(start=inside, stream=st.lists(st.tuples(nudge, nudge), min_size=5, max_size=60))
-def test_a_wild_stream_that_the_arm_follows_stays_within_the_limits(start, stream) -> None:
-    safety = Safety(ROBOT)
-    safety.start(start)
-    position, velocity = safety.position, np.zeros(7)
-    for leap, error in stream:
-        admitted = safety.admit(position + 5.0 * leap, position + 0.3 * error)
-        velocity = assert_obeys(position, velocity, admitted)
-        position = admitted
-    assert safety.hold_reason is None
-
-
-@given(start=inside, sign=st.sampled_from([-1.0, 1.0]))
-def test_a_joint_driven_into_its_limit_stops_there_without_braking_too_hard(start, sign) -> None:
-    safety = Safety(ROBOT)
-    safety.start(start)
-    position, velocity = safety.position, np.zeros(7)
-    for _ in range(350):
-        admitted = safety.admit(position + sign, position)
-        velocity = assert_obeys(position, velocity, admitted)
-        position = admitted
-    limit = HIGH if sign > 0 else LOW
-    np.testing.assert_allclose(position, limit, atol=2e-3)
-    assert safety.report().clamped["joint_position"] > 0
-
-
-@given(start=inside)
-def test_a_reachable_set_point_passes_unchanged_and_uncounted(start) -> None:
-    safety = Safety(ROBOT)
-    safety.start(start)
-    wanted = np.clip(start + np.sign(START - start) * 0.5 * ACCELERATION * PERIOD**2, LOW, HIGH)
-    np.testing.assert_allclose(safety.admit(wanted, start), wanted, atol=1e-12)
-    assert safety.report().clamped == {}
+def goes(safety: Safety, velocity: float, ticks: int) -> Motion:
+    """Let the first joint run at a velocity [rad/s] for some ticks; the last set-point."""
+    way = np.array([velocity, 0, 0, 0, 0, 0, 0])
+    for _ in range(ticks):
+        motion = safety.lead(safety.position + way, way, safety.position)
+    return motion
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_value_that_is_no_number_brakes_holds_and_says_so(bad) -> None:
-    safety = Safety(ROBOT)
+@pytest.mark.parametrize("part", ["position", "velocity", "acceleration"])
+def test_a_value_that_is_no_number_brakes_holds_and_says_so(bad: float, part: str) -> None:
+    safety = started()
+    assert goes(safety, 0.3, 10).velocity[0] > 0.2
+    values = vars(Motion.rest(START.copy()))
+    values = {name: value.copy() for name, value in values.items()}
+    values[part][3] = bad
+    for _ in range(20):
+        held = safety.admit(Motion(**values), START)
+    assert "set-point" in safety.hold_reason
+    assert "is not finite" in safety.hold_reason
+    assert not held.velocity.any()
+    np.testing.assert_array_equal(safety.admit(Motion.rest(START), START).position, held.position)
+
+
+def test_a_held_arm_stays_held_over_a_start_until_it_is_released() -> None:
+    safety = started()
+    safety.hold("stop", "a person pressed stop")
+    safety.hold("mode", "the robot is idle")
     safety.start(START)
-    for step in range(1, 6):
-        safety.admit(START + 0.002 * step, safety.position)
-    assert safety.velocity.max() > 0.05
-    wanted = START.copy()
-    wanted[3] = bad
-    for _ in range(3):
-        held = safety.admit(wanted, START)
-    assert "set-point is not finite" in safety.hold_reason
-    assert (safety.velocity == 0).all()
-    np.testing.assert_array_equal(safety.admit(START, START), held)
+    assert (safety.hold_rule, safety.hold_reason) == ("stop", "a person pressed stop")
+    np.testing.assert_array_equal(safety.admit(Motion.rest(START + 0.1), START).position, START)
+    safety.release()
     safety.start(START)
-    assert safety.hold_reason is None
+    assert safety.hold_rule is None
+
+
+def test_a_hold_brakes_at_once_and_within_the_limits() -> None:
+    safety = started()
+    before = goes(safety, 1.0, 40)
+    safety.hold("stop", "a person pressed stop")
+    speeds = [safety.admit(before, START).velocity[0] for _ in range(30)]
+    assert speeds[0] < before.velocity[0]
+    assert all(later <= earlier for earlier, later in pairwise(speeds))
+    assert speeds[-1] == 0.0
 
 
 def test_an_arm_that_is_blocked_is_not_run_away_from() -> None:
-    safety = Safety(ROBOT)
-    safety.start(START)
+    safety = started()
     for step in range(200):
-        admitted = safety.admit(START + 0.01 * step, START)
-    assert np.abs(admitted - START).max() <= ROBOT.tracking_error_max_rad
+        admitted = safety.admit(Motion.rest(START + 0.01 * step), START).position
+        assert np.abs(admitted - START).max() <= ROBOT.tracking_error_max_rad + 1e-9
     report = safety.report()
     assert report.clamped["tracking_error"] > 0
     assert report.hold_reason is None
 
 
 def test_an_arm_that_is_suddenly_elsewhere_is_held_and_the_joint_is_named() -> None:
-    safety = Safety(ROBOT)
-    safety.start(START)
+    safety = started()
     moved = START.copy()
     moved[5] += 0.5
-    held = safety.admit(START, moved)
-    np.testing.assert_array_equal(held, START)
+    held = safety.admit(Motion.rest(START), moved)
+    np.testing.assert_array_equal(held.position, START)
     assert "fr3_joint6 is measured 0.500 rad away" in safety.hold_reason
 
 
 @pytest.mark.parametrize("measured", [np.full(7, math.nan), np.zeros(6), START + 3.0])
-def test_no_start_from_an_impossible_measurement(measured) -> None:
-    safety = Safety(ROBOT)
-    safety.start(measured)
-    assert safety.hold_reason is not None
+def test_no_start_from_an_impossible_measurement(measured: np.ndarray) -> None:
+    assert started(measured).hold_reason is not None
 
 
 def test_a_set_point_that_was_not_sent_is_taken_back_with_its_counts() -> None:
-    safety = Safety(ROBOT)
-    safety.start(START)
-    safety.admit(START + 1.0, START)
-    before, report = safety.position, safety.report()
-    first = safety.admit(START + 1.0, START)
+    safety, leap = started(), Motion.rest(START + 1.0)
+    safety.admit(leap, START)
+    before, report = safety.motion, safety.report()
+    first = safety.admit(leap, START)
     safety.rewind()
-    np.testing.assert_array_equal(safety.position, before)
+    assert safety.motion is before
     assert safety.report() == report
-    np.testing.assert_array_equal(safety.admit(START + 1.0, START), first)
+    np.testing.assert_array_equal(safety.admit(leap, START).position, first.position)
+
+
+def test_a_strong_force_holds_and_a_single_noisy_sample_does_not() -> None:
+    safety, strong = started(), np.array([0.0, 0.0, ROBOT.force_max_n + 1.0])
+    for force in (strong, strong, np.zeros(3), strong, strong):
+        safety.force(force)
+    assert safety.hold_rule is None
+    safety.force(np.array([math.nan, 0.0, 0.0]))
+    assert safety.hold_rule == "force"
 
 
 @given(hnp.arrays(float, 3, elements=st.floats(-1e30, 1e30)), st.floats(-1e9, 1e9))
-def test_tool_point_and_gripper_are_clamped_and_counted(point, width) -> None:
-    safety = Safety(ROBOT)
-    safety.start(START)
+def test_tool_point_and_gripper_are_clamped_and_counted(point: np.ndarray, width: float) -> None:
+    safety = started()
     clamped = safety.tool_point(point)
     assert (clamped >= ROBOT.workspace_min_m).all()
     assert (clamped <= ROBOT.workspace_max_m).all()
@@ -159,24 +136,69 @@ def test_tool_point_and_gripper_are_clamped_and_counted(point, width) -> None:
 
 
 @given(start=inside, end=inside)
-def test_a_row_asks_no_joint_for_more_than_its_velocity(start, end) -> None:
-    safety = Safety(ROBOT)
-    safety.start(start)
+def test_a_row_asks_no_joint_for_more_than_its_velocity(start: np.ndarray, end: np.ndarray) -> None:
     pose = pointing_down(np.array([0.5, 0.0, 0.2]), 0.0)
-    target, whole = safety.row_target(
-        start, Solution(end, pose, 0.0, 0.0, 1), 0.1, lambda joints: np.array([0.5, 0.0, 0.2])
-    )
+    target, whole = started(start).row_target(start, Solution(end, pose, 0.0, 0.0, 1), 0.1)
     assert (np.abs(target - start) <= VELOCITY * 0.1 * (1 + 1e-9)).all()
-    assert whole == (target is end)
+    assert not whole or (target == end).all()
 
 
-def test_a_row_that_misses_its_aim_may_not_leave_the_workspace() -> None:
-    safety = Safety(ROBOT)
-    safety.start(START)
-    pose = pointing_down(np.array([0.5, 0.0, 0.0]), 0.0)
-    missed = Solution(START + 0.01, pose, 0.02, 0.0, 15)
-    below = {True: np.array([0.5, 0.0, 0.02]), False: np.array([0.5, 0.0, 0.001])}
-    target, whole = safety.row_target(START, missed, 0.1, lambda joints: below[joints is START])
-    assert target is START
+# Zones.
+
+
+def at(x: float, y: float, z: float) -> np.ndarray:
+    """Joints with the tool there, pointing down."""
+    pose = pointing_down(np.array([x, y, z]), 0.0)
+    return KINEMATICS.solve(pose, START, max_iterations=60).joint_positions
+
+
+def fenced(**zones: object) -> Safety:
+    safety = Safety(replace(ROBOT, **zones), KINEMATICS)
+    safety.release()
+    safety.start(at(0.5, 0.0, 0.2))
+    return safety
+
+
+FENCES = {
+    "table": ({"table_height_m": 0.1}, (0.5, 0.0, 0.02), lambda p: p[2] > 0.1),
+    "workspace": ({"workspace_max_m": (0.55, 0.35, 0.65)}, (0.7, 0.0, 0.2), lambda p: p[0] < 0.553),
+    "keep_out": (
+        {"keep_out": (KeepOutBox("post", (0.45, 0.1, 0.0), (0.55, 0.3, 0.5)),)},
+        (0.5, 0.2, 0.2),
+        lambda p: p[1] < 0.1,
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", FENCES)
+def test_the_tool_stops_before_what_is_forbidden_at_any_speed(rule: str) -> None:
+    zones, goal, is_allowed = FENCES[rule]
+    safety, target = fenced(**zones), at(*goal)
+    for _ in range(600):
+        motion = safety.admit(Motion.rest(target), safety.position)
+        assert is_allowed(KINEMATICS.tool_pose(motion.position).position)
+    assert safety.report().clamped[rule] > 0
+    assert safety.hold_rule is None
+
+
+@pytest.mark.parametrize("rule", FENCES)
+def test_an_action_that_leads_into_what_is_forbidden_stays_where_it_is(rule: str) -> None:
+    zones, goal, _ = FENCES[rule]
+    safety = fenced(**zones)
+    start, end = safety.position, at(*goal)
+    target, whole = safety.row_target(start, Solution(end, None, 0.0, 0.0, 1), 10.0)
     assert not whole
-    assert safety.report().clamped == {"reach": 1, "workspace": 1}
+    np.testing.assert_array_equal(target, start)
+    assert safety.report().clamped == {rule: 1}
+
+
+def test_an_arm_that_stands_where_it_must_not_may_leave_and_not_go_deeper() -> None:
+    safety = Safety(replace(ROBOT, table_height_m=0.1), KINEMATICS)
+    safety.release()
+    safety.start(at(0.5, 0.0, 0.05))
+    for _ in range(50):
+        safety.admit(Motion.rest(at(0.5, 0.0, 0.01)), safety.position)
+    assert KINEMATICS.tool_pose(safety.position).position[2] > 0.045
+    for _ in range(300):
+        safety.admit(Motion.rest(at(0.5, 0.0, 0.2)), safety.position)
+    np.testing.assert_allclose(safety.position, at(0.5, 0.0, 0.2), atol=1e-3)

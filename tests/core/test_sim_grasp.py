@@ -23,7 +23,7 @@ class Driver:
 
     def __init__(self) -> None:
         catalog = Catalog.default()
-        robot = catalog.robot("fr3")
+        robot = catalog.robot("fr3").in_lock_step
         self.world = World(catalog.task("franka_pick").scene, robot)
         self.kinematics = Kinematics(robot)
         self.latency_ns = round(robot.gripper_latency_s * 1e9)

@@ -31,7 +31,7 @@ def scene() -> PlaceScene:
 
 @pytest.fixture(scope="module")
 def world(scene: PlaceScene) -> Iterator[World]:
-    world = World(scene, Catalog.default().robot("fr3"))
+    world = World(scene, Catalog.default().robot("fr3").in_lock_step)
     yield world
     world.close()
 
@@ -128,7 +128,7 @@ def test_a_cube_that_lies_on_the_rim_is_none(world: World, scene: PlaceScene) ->
 
 
 def test_a_cube_that_the_hand_holds_in_the_bowl_is_none(scene: PlaceScene) -> None:
-    robot = Catalog.default().robot("fr3")
+    robot = Catalog.default().robot("fr3").in_lock_step
     wide = World(replace(scene, bowl_rim_radius_m=0.095, bowl_bottom_radius_m=0.09), robot)
     wide.reset(0)
     goal = wide.goal_pose
@@ -186,7 +186,7 @@ def test_its_view_reads_the_observation_by_name() -> None:
 
 
 def test_equal_seeds_give_equal_bits_and_snapshots_bring_back_the_bowl(scene: PlaceScene) -> None:
-    robot = Catalog.default().robot("fr3")
+    robot = Catalog.default().robot("fr3").in_lock_step
     first, second = World(scene, robot), World(scene, robot)
     for world in (first, second):
         world.reset(11)
@@ -214,5 +214,5 @@ def test_a_robot_without_a_bowl_tells_of_no_goal() -> None:
     catalog = Catalog.default()
     for name, has_goal in (("franka_pick", False), (TASK, True)):
         task = catalog.task(name)
-        robot = SimulatedRobot(task, catalog.robot(task.robot))
+        robot = SimulatedRobot(task, catalog.robot(task.robot).in_lock_step)
         assert (robot.inputs.goal_pose is not None) == has_goal

@@ -18,7 +18,7 @@ from dsrl_sim.world import World
 @pytest.fixture
 def world() -> Any:
     catalog = Catalog.default()
-    world = World(catalog.task("franka_pick").scene, catalog.robot("fr3"))
+    world = World(catalog.task("franka_pick").scene, catalog.robot("fr3").in_lock_step)
     yield world
     world.close()
 

@@ -20,7 +20,7 @@ PERIOD_NS = 20_000_000
 
 @pytest.fixture(scope="module")
 def robot() -> RobotSpec:
-    return Catalog.default().robot("fr3")
+    return Catalog.default().robot("fr3").in_lock_step
 
 
 @pytest.fixture(scope="module")

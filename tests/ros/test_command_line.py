@@ -106,6 +106,22 @@ def test_a_wrong_label_is_refused_with_the_reason(
     assert words in refused.stderr
 
 
+def test_stop_holds_the_arm_until_resume(up: Terminal) -> None:
+    assert run("stop").stdout == "the arm is held (stop)\n"
+    assert "the arm is held (stop): somebody pressed stop" in run("status").stdout
+    assert run("resume").stdout == "the arm may move again\n"
+    again = run("resume")
+    assert again.returncode == 2
+    assert "error: the arm is not held" in again.stderr
+    assert "the arm is not held" in run("status").stdout
+
+
+def test_start_is_for_a_person_who_was_asked(up: Terminal) -> None:
+    refused = run("start")
+    assert refused.returncode == 2
+    assert "the simulator resets the world" in refused.stderr
+
+
 def test_ctrl_c_ends_every_process(up: Terminal) -> None:
     children = subprocess.run(
         ["pgrep", "-P", str(up.process.pid)], capture_output=True, text=True

@@ -14,6 +14,7 @@ NODES = (
     "policy_server",
     "rollout_recorder",
 )
+PROGRAMS = ("health_check", "prepare_robot", "start_run")
 
 
 def installed(folder: str, pattern: str) -> list[tuple[str, list[str]]]:
@@ -46,6 +47,7 @@ setup(
         (f"share/{PACKAGE}", ["package.xml"]),
         *installed("launch", "*.launch.py"),
         *installed("config", "*"),
+        *installed("rviz", "*.rviz"),
         *installed("policies", "*"),
     ],
     zip_safe=False,
@@ -56,6 +58,7 @@ setup(
         "console_scripts": [
             "dsrl = dsrl_ros.cli.app:main",
             *(f"{name} = dsrl_ros.nodes.{name}:main" for name in NODES),
+            *(f"{name} = dsrl_ros.{name}:main" for name in PROGRAMS),
         ]
     },
 )

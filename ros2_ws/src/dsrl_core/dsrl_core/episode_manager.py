@@ -9,13 +9,20 @@ at `reset_wanted` (to carry it out).
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol
 
+from dsrl_core.episode_run import ResetWanted, Run
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.seeding import reset_seed
-from dsrl_core.status import INVALID, EpisodeStatus, LearnerStatus, Phase, RecordedEpisode
+from dsrl_core.status import (
+    INVALID,
+    EpisodeStatus,
+    LearnerStatus,
+    Phase,
+    RecordedEpisode,
+    SafetyStatus,
+)
 from dsrl_core.types import ChunkRequest, Label, Mode
 
 REPEATS_MAX: Final = 3
@@ -23,6 +30,8 @@ REPEATS_MAX: Final = 3
 
 OVERTIME_NS: Final = 2_000_000_000
 """A running episode that is not ended so long after its deadline is given up."""
+
+HOW_TO_RESUME: Final = "mend it, then let the arm go on: ./dsrl resume, or the button"
 
 _STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
 
@@ -34,42 +43,6 @@ class Ledger(Protocol):
     def entries(self) -> tuple[Label, ...]: ...
 
     def append(self, label: Label) -> Label: ...
-
-
-@dataclass(frozen=True)
-class ResetWanted:
-    """The world is to be put into the start state of this seed, for this episode."""
-
-    episode: int
-    seed: int
-
-
-@dataclass(frozen=True)
-class _Run:
-    mode: Mode
-    count: int
-    seed: int
-    first_index: int
-    done: int = 0
-    invalid_in_a_row: int = 0
-
-    @property
-    def is_complete(self) -> bool:
-        return 0 < self.count <= self.done
-
-    def next(self, evaluation_share: float) -> tuple[Mode, int]:
-        """Mode of the next episode and the index of its reset in the seed's series."""
-        place = self.first_index + self.done
-        if self.mode is not Mode.TRAIN:
-            return self.mode, place
-        before, after = (_evaluations(evaluation_share, p) for p in (place, place + 1))
-        return (Mode.EVAL, before) if after > before else (Mode.TRAIN, place - before)
-
-
-def _evaluations(share: float, episodes: int) -> int:
-    """How many of the first `episodes` of a training series are evaluations."""
-    # A share such as 0.1 is no exact number: the tenth episode is not to be missed by a hair.
-    return math.floor(share * episodes + 1e-9)
 
 
 class EpisodeManager:
@@ -92,12 +65,19 @@ class EpisodeManager:
         self._ledger, self._time_limit_ns = ledger, time_limit_ns
         self._wait_for_learner, self._evaluation_share = wait_for_learner, evaluation_share
         self._next_episode = next_episode
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._recorded: set[int] = set()
         self._invalid: set[int] = set()
         self._learner = LearnerStatus()
+        self._hold = ""
         self.status = EpisodeStatus(episode=max(0, next_episode - 1))
         self.reset_wanted: ResetWanted | None = None
+        """Never while the arm is held."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether safety holds the arm: no episode begins, and no reset."""
+        return bool(self._hold)
 
     # What people and programs ask for.
 
@@ -112,7 +92,7 @@ class EpisodeManager:
                 f"episode {self.status.episode} is {self.status.phase.name} in a run of "
                 f"{self.status.run_total or 'unlimited'} episodes; expected IDLE: stop it first"
             )
-        self._run = _Run(mode, count, seed, first_index)
+        self._run = Run(mode, count, seed, first_index)
         self._begin()
         return self.status.episode
 
@@ -151,15 +131,39 @@ class EpisodeManager:
 
     def world_ready(self, episode: int, started_ns: int) -> None:
         """The world stands at the start of `episode`; its first tick is at `started_ns`."""
-        if self.status.phase is Phase.RESETTING and episode == self.status.episode:
+        if self._resets(episode):
             self._change(phase=Phase.READY, started_ns=started_ns, message="")
             self._start_if_ready()
 
     def reset_failed(self, episode: int, reason: str) -> None:
         """The world cannot be reset: the run ends here."""
-        if self.status.phase is Phase.RESETTING and episode == self.status.episode:
+        if self._resets(episode):
             self._run = None
             self._idle(f"the world could not be reset: {reason}")
+
+    def safety(self, safety: SafetyStatus) -> None:
+        """Hear whether the arm is held: a running episode becomes invalid, and none begins.
+
+        Once a person has let it go on, so does the run, from a reset.
+        """
+        before, self._hold = self._hold, safety.hold
+        if self._hold == before:
+            return
+        phase, told = self.status.phase, f"{self._hold}; {HOW_TO_RESUME}"
+        if not self._hold:
+            if phase is Phase.RESETTING:
+                self._want_reset()
+            elif phase is Phase.IDLE:
+                self._change(message="the arm may move again")
+        elif phase is Phase.RUNNING:
+            self.lost(told)
+        elif phase is Phase.DONE and self.status.outcome == INVALID:
+            self._change(message=f"invalid: {told}")
+        elif phase in (Phase.IDLE, Phase.RESETTING, Phase.READY):
+            # Where the arm will be after a hold nobody knows: READY is not ready any more.
+            self.reset_wanted = None
+            is_ready = phase is Phase.READY
+            self._change(phase=Phase.RESETTING if is_ready else phase, message=told)
 
     def learner_progress(self, learner: LearnerStatus) -> None:
         self._learner = learner
@@ -207,7 +211,14 @@ class EpisodeManager:
         self.status = EpisodeStatus(
             number, Phase.RESETTING, mode, seed, run_done=run.done, run_total=run.count
         )
-        self.reset_wanted = ResetWanted(number, seed)
+        self._want_reset()
+
+    def _want_reset(self) -> None:
+        if self._hold:
+            self._change(message=f"{self._hold}; {HOW_TO_RESUME}")
+        else:
+            self._change(message="")
+            self.reset_wanted = ResetWanted(self.status.episode, self.status.seed)
 
     def _start_if_ready(self) -> None:
         if self.status.phase is not Phase.READY:
@@ -285,6 +296,10 @@ class EpisodeManager:
     def _idle(self, message: str) -> None:
         self.reset_wanted = None
         self._change(phase=Phase.IDLE, message=message)
+
+    def _resets(self, episode: int) -> bool:
+        is_asked = self.status.phase is Phase.RESETTING and self.status.episode == episode
+        return is_asked and not self._hold
 
     def _runs(self, episode: int) -> bool:
         return self.status.phase is Phase.RUNNING and self.status.episode == episode

@@ -67,6 +67,7 @@ class Rollout:
         """One episode from the reset of `seed`, and whether the environment calls it a success."""
         world = self.environment
         world.reset(seed)
+        self.player.release()  # the reset stands for the person who looks at a held arm
         deadline_ns = world.time_ns + self.task.time_limit_ns
         self.player.start(world.time_ns, world.joint_positions, number, deadline_ns)
         steps: list[DecisionStep] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -57,6 +58,30 @@ class EpisodeStatus:
     """Episodes asked for; 0: until stopped."""
     message: str = ""
     stamp_ns: int = 0
+
+
+@dataclass(frozen=True)
+class SafetyStatus:
+    """The chunk player's word on what keeps the arm safe: what was clamped, and whether it holds."""
+
+    held: bool = False
+    """The arm is held; only a person's resume lets it go on."""
+    rule: str = ""
+    """Name of the rule that holds it; empty: not held."""
+    reason: str = ""
+    clamped: tuple[tuple[str, int], ...] = ()
+    """How often each rule has clamped; rules that never did are left out."""
+    set_points: int = 0
+    missed_periods: int = 0
+    """Periods without a set-point while one was due."""
+    period_p99_s: float = math.nan
+    """99th percentile of the time between set-points of late; NaN: too few yet."""
+    stamp_ns: int = 0
+
+    @property
+    def hold(self) -> str:
+        """Why the arm is held, for people; empty: it is not."""
+        return f"the arm is held ({self.rule}): {self.reason}" if self.held else ""
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,8 @@ class SetPoint:
     stamp_ns: int
     joint_positions: Float64Array
     """Shape (joints,) [rad]."""
+    joint_velocities: Float64Array
+    """Shape (joints,) [rad/s]: how fast the set-point moves there; a controller may feed it forward."""
     gripper_width_m: float | None = None
     """A new width to command, or None while it does not change."""
 

@@ -15,7 +15,13 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import Trigger
 
 from dsrl_core.errors import DsrlError
-from dsrl_core.status import EpisodeStatus, LearnerStatus, PolicyInfo, RecordedEpisode
+from dsrl_core.status import (
+    EpisodeStatus,
+    LearnerStatus,
+    PolicyInfo,
+    RecordedEpisode,
+    SafetyStatus,
+)
 from dsrl_core.types import Label, Mode
 from dsrl_interfaces.srv import RunEpisodes
 from dsrl_ros import topics
@@ -23,6 +29,7 @@ from dsrl_ros.conversions.episodes import (
     label_from_message,
     label_to_message,
     recorded_from_message,
+    safety_from_message,
     status_from_message,
 )
 from dsrl_ros.conversions.learning import learner_from_message, policy_from_message
@@ -52,17 +59,22 @@ class GraphClient:
         self.labels: dict[int, Label] = {}
         """The last ledger entry of every episode."""
         self.recorded: dict[int, RecordedEpisode] = {}
+        self.safety: SafetyStatus | None = None
         self.sees_success = False
         """Whether the simulator sees the task done."""
         self._learner: LearnerStatus | None = None
         self._run = self.node.create_client(RunEpisodes, topics.RUN_SERVICE)
         self._stop = self.node.create_client(Trigger, topics.STOP_SERVICE)
+        self._start = self.node.create_client(Trigger, topics.START_SERVICE)
+        self._hold = self.node.create_client(Trigger, topics.HOLD_SERVICE)
+        self._resume = self.node.create_client(Trigger, topics.RESUME_SERVICE)
         self._label = topics.LABEL.publisher(self.node)
         topics.EPISODE.subscribe(self.node, self._on_status)
         topics.LABEL_LEDGER.subscribe(self.node, self._on_label)
         topics.EPISODE_RECORDED.subscribe(self.node, self._on_recorded)
         topics.LEARNER_STATUS.subscribe(self.node, self._on_learner)
         topics.POLICY_INFO.subscribe(self.node, self._on_policy)
+        topics.SAFETY.subscribe(self.node, self._on_safety)
         topics.SIM_SUCCESS.subscribe(self.node, self._on_success)
 
     def serve(self, timeout_s: float) -> None:
@@ -120,6 +132,30 @@ class GraphClient:
         """End the present run; a running episode becomes invalid."""
         self._ask(self._stop, Trigger.Request(), "answer of the episode manager")
 
+    def hold(self) -> tuple[bool, str]:
+        """Hold the arm until a person resumes; whether it was accepted, and what was said.
+
+        Raises:
+            DsrlError: no chunk player answers.
+        """
+        return self._trigger(self._hold, "answer of the chunk player")
+
+    def resume(self) -> tuple[bool, str]:
+        """Let the arm go on after a hold; whether it was accepted, and why not.
+
+        Raises:
+            DsrlError: no chunk player answers.
+        """
+        return self._trigger(self._resume, "answer of the chunk player")
+
+    def start(self) -> tuple[bool, str]:
+        """Say that the cell stands at its start; whether it was accepted, and why not.
+
+        Raises:
+            DsrlError: no episode manager answers.
+        """
+        return self._trigger(self._start, "answer of the episode manager")
+
     def press(self, label: Label) -> Label:
         """Publish a label until the ledger answers; the entry as written.
 
@@ -158,6 +194,11 @@ class GraphClient:
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
+    def _trigger(self, client: Any, what: str) -> tuple[bool, str]:
+        self.wait_for(what, client.service_is_ready, _ANSWER_S)
+        answer = self._ask(client, Trigger.Request(), what)
+        return bool(answer.success), str(answer.message)
+
     def _ask(self, client: Any, request: Any, what: str) -> Any:
         future = client.call_async(request)
         self.wait_for(what, future.done, _ANSWER_S)
@@ -179,6 +220,9 @@ class GraphClient:
 
     def _on_policy(self, message: Any) -> None:
         self.policy = policy_from_message(message)
+
+    def _on_safety(self, message: Any) -> None:
+        self.safety = safety_from_message(message)
 
     def _on_success(self, message: Any) -> None:
         self.sees_success = message.data

@@ -62,6 +62,8 @@ class GraphOptions:
     """The automatic operator labels; otherwise a person does. In simulation only."""
     overrides: tuple[str, ...] = ()
     """Each `node.parameter=value`."""
+    arm_prefix: str = ""
+    """Before the names of joints and frames; empty: as the robot file says."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,8 @@ def describe(options: GraphOptions) -> Graph:
             **overrides.get(kind.name, {}),
         }
         declared.check_values(kind.name, kind.parameters, values)
-        if options.simulated and kind is not SIMULATOR:
+        # Only in lock-step does time go by the simulator's clock.
+        if options.simulated and not options.realtime and kind is not SIMULATOR:
             values["use_sim_time"] = True
         restart = kind.restart if options.simulated else kind.restart_on_robot
         nodes.append(NodeStart(kind, values, restart))
@@ -139,6 +142,7 @@ def _common(options: GraphOptions, kind: NodeKind) -> dict[str, Any]:
         "seed": options.seed,
         "out": str(options.out),
         "viewer": options.viewer,
+        "arm_prefix": options.arm_prefix,
     }
     return {name: values[name] for name in declared.declarations(kind.parameters) if name in values}
 

@@ -83,6 +83,42 @@ class ChunkPlayerParameters(TaskParameters):
     lock_step: bool = parameter(
         False, "No set-point goes out before the chunk that is due has come."
     )
+    arm_prefix: str = parameter(
+        "", "Before the names of joints and frames; empty: as the robot file says."
+    )
+    set_point_rate_hz: int = parameter(
+        0,
+        "Set-points per second; 0: as the robot file says. Not in lock-step.",
+        unit="Hz",
+        minimum=0,
+        maximum=500,
+    )
+    patience: float = parameter(
+        1.0,
+        "Inputs may be older by this factor than robot and task file say: for a simulator on a "
+        "busy machine. Not in lock-step.",
+        minimum=1.0,
+        maximum=100.0,
+    )
+    chunk_wait_s: float = parameter(
+        0.0,
+        "The arm is held without a chunk that it asked for after; 0: as the robot file says. Not "
+        "in lock-step.",
+        unit="s",
+        minimum=0.0,
+        maximum=60.0,
+    )
+    gripper: bool = parameter(True, "Whether the arm has a gripper. Not in lock-step.")
+    gripper_homing: bool = parameter(
+        False, "The gripper looks for its end stops at the start of the node. Not in lock-step."
+    )
+    return_timeout_s: float = parameter(
+        20.0,
+        "The arm must have returned to its start within.",
+        unit="s",
+        minimum=1.0,
+        maximum=120.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -142,6 +178,9 @@ class EpisodeManagerParameters(TaskParameters):
     lock_step: bool = parameter(
         False, "A steered episode waits until every label so far has been learned from."
     )
+    arm_prefix: str = parameter(
+        "", "Before the names of joints and frames; empty: as the robot file says."
+    )
     simulated: bool = parameter(True, "A simulator resets the world; otherwise a person does.")
     evaluation_share: float = parameter(
         0.0,
@@ -169,6 +208,13 @@ class FrankaSimParameters(TaskParameters):
         unit="s, wall clock",
         minimum=0.05,
         maximum=10.0,
+    )
+    state_rate_hz: float = parameter(
+        100.0,
+        "Rate of the arm's state topics in real time; a real arm's is 1000.",
+        unit="Hz",
+        minimum=1.0,
+        maximum=1000.0,
     )
     camera_period_s: float = parameter(
         0.2,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from diagnostic_msgs.msg import DiagnosticArray
+from franka_msgs.msg import FrankaRobotState
 from geometry_msgs.msg import PoseStamped
 from rclpy.duration import Duration
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -20,7 +21,8 @@ from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool, Int32
+from std_msgs.msg import Bool
+from trajectory_msgs.msg import JointTrajectory
 
 from dsrl_interfaces import msg
 
@@ -80,24 +82,43 @@ class Topic:
         node: Node,
         callback: Callable[[Any], None],
         on_lost: Callable[[], None] | None = None,
+        on_back: Callable[[], None] | None = None,
+        raw: bool = False,
     ) -> Subscription:
-        """`on_lost` is called when a publisher is gone, be it that its process was killed."""
+        """`on_lost` is called when a publisher is gone, be it that its process was killed, and
+        `on_back` when one is there (again).
+
+        `raw`: the callback gets the message's bytes, for what comes more often than it is needed.
+        """
         events = None
         quality = replace(self.quality, reliable=self.quality.reliable and not self.quality.light)
         if on_lost is None:
             quality = replace(quality, lease_s=0.0)
-        if on_lost is not None:
-            lost = on_lost
-            events = SubscriptionEventCallbacks(
-                liveliness=lambda event: lost() if event.alive_count_change < 0 else None
-            )
+        else:
+            lost, back = on_lost, on_back
+
+            def on_liveliness(event: Any) -> None:
+                if event.alive_count_change < 0:
+                    lost()
+                elif event.alive_count_change > 0 and back is not None:
+                    back()
+
+            events = SubscriptionEventCallbacks(liveliness=on_liveliness)
         return node.create_subscription(
-            self.message_type, self.name, callback, quality.profile(), event_callbacks=events
+            self.message_type,
+            self.name,
+            callback,
+            quality.profile(),
+            event_callbacks=events,
+            raw=raw,
         )
 
 
 _COMMAND: Final = Quality(depth=10)
+_STREAM: Final = Quality(depth=1)
+"""Set-points for a controller: only the newest counts."""
 _LATCHED: Final = Quality(depth=1, latched=True)
+_LATCHED_ALIVE: Final = Quality(depth=1, latched=True, lease_s=1.0)
 _LATCHED_DEEP: Final = Quality(depth=200, latched=True)
 _TICK: Final = Quality(depth=10, light=True)
 _SENSOR: Final = Quality(depth=1, reliable=False)
@@ -106,21 +127,27 @@ _INPUT_IMAGE: Final = Quality(depth=1, light=True)
 JOINT_STATES: Final = Topic("franka/joint_states", JointState, _TICK)
 GRIPPER_STATES: Final = Topic("franka_gripper/joint_states", JointState, _TICK)
 CURRENT_POSE: Final = Topic("franka_robot_state_broadcaster/current_pose", PoseStamped, _SENSOR)
-ROBOT_MODE: Final = Topic("franka_robot_state_broadcaster/robot_mode", Int32, _LATCHED)
+ROBOT_STATE: Final = Topic(
+    "franka_robot_state_broadcaster/robot_state", FrankaRobotState, Quality(1, light=True)
+)
 OBJECT_POSE: Final = Topic("object_pose", PoseStamped, _SENSOR)
 GOAL_POSE: Final = Topic("goal_pose", PoseStamped, _SENSOR)
 SIM_SUCCESS: Final = Topic("franka_sim/success", Bool, Quality(10, latched=True, lease_s=1.0))
 
 TARGET_JOINT: Final = Topic("target_joint", JointState, _TICK)
+TARGET_POSE: Final = Topic("target_pose", PoseStamped, _STREAM)
+JOINT_TRAJECTORY: Final = Topic("fr3_arm_controller/joint_trajectory", JointTrajectory, _STREAM)
 GRIPPER_TARGET: Final = Topic("franka_gripper/target", JointState, _TICK)
+"""In lock-step only, where a width must come at its time; a robot's gripper has actions."""
+SAFETY: Final = Topic("chunk_player/safety", msg.SafetyStatus, _LATCHED)
 
 CHUNK_REQUEST: Final = Topic(
     "chunk_request", msg.ChunkRequest, Quality(10, lease_s=1.0), listeners=3
 )
-ACTION_CHUNK: Final = Topic("action_chunk", msg.ActionChunk, _COMMAND, listeners=2)
+ACTION_CHUNK: Final = Topic("action_chunk", msg.ActionChunk, Quality(10, lease_s=1.0), listeners=2)
 DECISION_STEP: Final = Topic("decision_step", msg.DecisionStep, Quality(depth=100))
 
-EPISODE: Final = Topic("episode", msg.EpisodeStatus, _LATCHED)
+EPISODE: Final = Topic("episode", msg.EpisodeStatus, _LATCHED_ALIVE)
 LABEL: Final = Topic("label", msg.EpisodeLabel, _COMMAND, listeners=1)
 LABEL_LEDGER: Final = Topic("label_ledger", msg.EpisodeLabel, _LATCHED_DEEP)
 EPISODE_RECORDED: Final = Topic("episode_recorded", msg.EpisodeRecorded, _LATCHED_DEEP)
@@ -129,12 +156,19 @@ ACTOR_WEIGHTS: Final = Topic("actor_weights", msg.ActorWeights, _LATCHED)
 LEARNER_STATUS: Final = Topic("learner/status", msg.LearnerStatus, _LATCHED)
 DIAGNOSTICS: Final = Topic("/diagnostics", DiagnosticArray, Quality(depth=10))
 """Absolute: where robot monitors and aggregators look."""
-POLICY_INFO: Final = Topic("policy_info", msg.PolicyInfo, _LATCHED)
+POLICY_INFO: Final = Topic("policy_info", msg.PolicyInfo, _LATCHED_ALIVE)
 
+GRIPPER: Final = "franka_gripper"
+"""Of the gripper's node: its actions and services are below. Its name is a parameter there, so it
+is remapped where it is another."""
 RUN_SERVICE: Final = "episode_manager/run"
 START_SERVICE: Final = "episode_manager/start"
 STOP_SERVICE: Final = "episode_manager/stop"
 RESET_SERVICE: Final = "franka_sim/reset"
+HOLD_SERVICE: Final = "chunk_player/stop"
+RESUME_SERVICE: Final = "chunk_player/resume"
+RETURN_ACTION: Final = "chunk_player/return_to_start"
+PTP_ACTION: Final = "action_server/ptp_motion"
 
 
 def camera_image(camera: str) -> Topic:

@@ -15,13 +15,13 @@ from dsrl_sim.environment import SimulatedRobot
 
 
 def make_rollout(task: TaskSpec, catalog: Catalog, policy: PolicySpec, decider: Decider) -> Rollout:
-    """A rollout of the task in simulation."""
-    robot = catalog.robot(task.robot)
+    """A rollout of the task in simulation, in lock-step."""
+    robot = catalog.robot(task.robot).in_lock_step
     kinematics = Kinematics(robot)
     return Rollout(
         task,
         SimulatedRobot(task, robot, policy.cameras),
-        ChunkPlayer(robot, policy.action, policy.horizon, kinematics, Safety(robot)),
+        ChunkPlayer(robot, policy.action, policy.horizon, kinematics, Safety(robot, kinematics)),
         ObservationBuilder(policy),
         decider,
     )

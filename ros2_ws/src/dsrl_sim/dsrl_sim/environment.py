@@ -19,10 +19,14 @@ class SimulatedRobot:
     """`dsrl_core.rollout.Environment` on a MuJoCo world."""
 
     def __init__(
-        self, task: TaskSpec, robot: RobotSpec, cameras: Sequence[CameraSpec] = ()
+        self,
+        task: TaskSpec,
+        robot: RobotSpec,
+        cameras: Sequence[CameraSpec] = (),
+        physics_step_s: float | None = None,
     ) -> None:
-        """`cameras`: the policy's, if it sees any."""
-        self.world = World(task.scene, robot)
+        """`cameras`: the policy's, if it sees any; `physics_step_s` as in `World`."""
+        self.world = World(task.scene, robot, physics_step_s)
         self._cameras = tuple(cameras)
         self._gripper_latency_ns = to_nanoseconds(robot.gripper_latency_s)
 

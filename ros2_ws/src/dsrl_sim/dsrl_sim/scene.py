@@ -7,11 +7,8 @@ from typing import Final
 import mujoco
 import numpy as np
 
-from dsrl_core.control.kinematics import Kinematics, pointing_down
-from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import RobotSpec, SceneSpec
 from dsrl_core.specs.task import PlaceScene
-from dsrl_core.types import Float64Array
 from dsrl_sim.scene_parts import (
     SCENE_CAMERA,
     WRIST_CAMERA,
@@ -26,8 +23,6 @@ PADS: Final = ("fr3_left_pad", "fr3_right_pad")
 GRIPPER_ACTUATOR: Final = "fr3_gripper"
 CAMERAS: Final = (SCENE_CAMERA, WRIST_CAMERA)
 
-_START_TOLERANCE_M: Final = 1e-4
-
 
 def build_model(scene: SceneSpec, robot: RobotSpec) -> mujoco.MjModel:
     """The robot on a table with a cube; the table's top is z = 0 of the robot's base frame."""
@@ -41,19 +36,3 @@ def build_model(scene: SceneSpec, robot: RobotSpec) -> mujoco.MjModel:
         middle = (middle + scene.bowl_center_m) / 2
     add_cameras(spec, middle)
     return spec.compile()
-
-
-def start_posture(scene: SceneSpec, robot: RobotSpec) -> Float64Array:
-    """Joint positions (joints,) [rad] with the tool at the scene's start, pointing down.
-
-    Raises:
-        InvalidValue: the arm does not reach there.
-    """
-    target = pointing_down(np.array(scene.start_tool_position_m), yaw=0.0)
-    solution = Kinematics(robot).solve(target, np.array(robot.start_joint_positions_rad))
-    if solution.position_error_m > _START_TOLERANCE_M:
-        raise InvalidValue(
-            f"start_tool_position_m {list(scene.start_tool_position_m)} is out of the reach of "
-            f"'{robot.name}': {solution.position_error_m:.3f} m remain"
-        )
-    return solution.joint_positions

@@ -9,9 +9,10 @@ import mujoco
 import numpy as np
 
 from dsrl_core.errors import InvalidValue
+from dsrl_core.layout import draw_layout, start_posture
 from dsrl_core.specs import RobotSpec, SceneSpec
 from dsrl_core.specs.task import PlaceScene
-from dsrl_core.types import Float64Array, Pose, UInt8Array, to_nanoseconds
+from dsrl_core.types import NANOSECONDS_PER_SECOND, Float64Array, Pose, UInt8Array, to_nanoseconds
 from dsrl_sim.gripper import (
     DEFAULT_FORCE_N,
     MAX_SPEED_M_S,
@@ -21,7 +22,7 @@ from dsrl_sim.gripper import (
 )
 from dsrl_sim.handles import Handles
 from dsrl_sim.rendering import Renderer
-from dsrl_sim.scene import build_model, start_posture
+from dsrl_sim.scene import build_model
 from dsrl_sim.success import is_held, success_rule
 
 SUCCESS_CHECK_S: Final = 0.1
@@ -49,10 +50,15 @@ class World:
     Everything is in the robot's base frame, whose z = 0 is the table's top.
     """
 
-    def __init__(self, scene: SceneSpec, robot: RobotSpec) -> None:
+    def __init__(
+        self, scene: SceneSpec, robot: RobotSpec, physics_step_s: float | None = None
+    ) -> None:
+        """`physics_step_s`: of the physics; by default what the robot's model says."""
         self._scene = scene
         self._robot = robot
         self.model = build_model(scene, robot)
+        if physics_step_s is not None:
+            self.model.opt.timestep = physics_step_s
         self.data = mujoco.MjData(self.model)
         self._period_ns = robot.set_point_period_ns
         self._substeps = self._whole_substeps(robot.set_point_period_s)
@@ -65,6 +71,7 @@ class World:
         self._fulfils = success_rule(scene, self._at)
         self._gripper = GripperController(robot.gripper_width_max_m)
         self._renderers: dict[tuple[int, int], Renderer] = {}
+        self.step_ns = to_nanoseconds(float(self.model.opt.timestep))
         self._time_ns = 0
         self.reset(seed=0)
 
@@ -77,7 +84,7 @@ class World:
         qpos = self.data.qpos
         qpos[self._at.arm] = self._start
         qpos[self._at.fingers] = self._robot.gripper_width_max_m / 2
-        self._lay_out(np.random.default_rng(seed))
+        self._lay_out(seed)
         if not keep_time:
             self._time_ns = 0
         self._reset_time_ns = self._time_ns
@@ -87,6 +94,16 @@ class World:
         self._success = False
         self.data.ctrl[self._at.arm] = self._targets
         self._apply(self._gripper.state)
+        mujoco.mj_forward(self.model, self.data)
+        self._frames_are_old = False
+
+    def lay_out(self, seed: int) -> None:
+        """Put cube and bowl where `reset` would, and leave the robot where it is."""
+        self.data.qvel[self._at.cube_velocity] = 0.0
+        self._lay_out(seed)
+        self._reset_time_ns = self._time_ns
+        self._fulfilled_steps = 0
+        self._success = False
         mujoco.mj_forward(self.model, self.data)
         self._frames_are_old = False
 
@@ -103,14 +120,13 @@ class World:
             )
         self.data.ctrl[self._at.arm] = targets + self._lead * (targets - self._targets)
         self._targets = targets.copy()
-        self._apply(
-            self._gripper.step(self._time_ns, self.gripper_width_m, self._robot.set_point_period_s)
-        )
-        mujoco.mj_step(self.model, self.data, self._substeps)
-        self._time_ns += self._period_ns
-        self._frames_are_old = True
-        if (self._time_ns - self._reset_time_ns) % self._check_every_ns == 0:
-            self._check_success()
+        self._step(self._substeps, self._period_ns)
+
+    def drive(self, position: Float64Array, velocity: Float64Array) -> None:
+        """One step of physics with the servos told where to be and how fast, (joints,) each."""
+        self.data.ctrl[self._at.arm] = position + self._at.damping_over_stiffness_s * velocity
+        self._targets = position
+        self._step(1, self.step_ns)
 
     def command_gripper(
         self,
@@ -139,6 +155,16 @@ class World:
     def joint_velocities(self) -> Float64Array:
         """Shape (joints,) [rad/s]."""
         return np.array(self.data.qvel[self._at.arm])
+
+    @property
+    def joint_targets(self) -> Float64Array:
+        """What the servos were told last, (joints,) [rad]."""
+        return self._targets.copy()
+
+    @property
+    def handles(self) -> Handles:
+        """Where the model keeps what."""
+        return self._at
 
     @property
     def joint_efforts(self) -> Float64Array:
@@ -235,23 +261,32 @@ class World:
             raise InvalidValue(f"set_point_period_s {period_s} is no multiple of {step_s} s")
         return substeps
 
+    def _step(self, substeps: int, duration_ns: int) -> None:
+        self._apply(
+            self._gripper.step(
+                self._time_ns, self.gripper_width_m, duration_ns / NANOSECONDS_PER_SECOND
+            )
+        )
+        mujoco.mj_step(self.model, self.data, substeps)
+        self._time_ns += duration_ns
+        self._frames_are_old = True
+        if (self._time_ns - self._reset_time_ns) % self._check_every_ns == 0:
+            self._check_success()
+
     def _apply(self, gripper: GripperState) -> None:
         self.data.ctrl[self._at.gripper] = gripper.reference_m
         force = gripper.goal.force_n
         self.model.actuator_forcerange[self._at.gripper] = (-force, force)
 
-    def _lay_out(self, rng: np.random.Generator) -> None:
-        """Draw where the cube lies and where the bowl, if there is one, stands."""
-        scene, cube = self._scene, self.data.qpos[self._at.cube]
-        offset = rng.uniform(-1.0, 1.0, 3)
-        yaw = scene.cube_yaw_spread_rad * offset[2]
-        cube[:2] = scene.cube_center_m + scene.cube_spread_m * offset[:2]
-        cube[2] = scene.cube_edge_m / 2
-        cube[3:] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
-        if isinstance(scene, PlaceScene):
-            offset = rng.uniform(-1.0, 1.0, 2)
-            bowl = self.data.mocap_pos[self._at.bowl]
-            bowl[:2] = scene.bowl_center_m + scene.bowl_spread_m * offset
+    def _lay_out(self, seed: int) -> None:
+        """Put the cube, and the bowl if there is one, where this seed's layout has them."""
+        layout, cube = draw_layout(self._scene, seed), self.data.qpos[self._at.cube]
+        half_yaw = layout.cube_yaw_rad / 2
+        cube[:2] = layout.cube_m
+        cube[2] = self._scene.cube_edge_m / 2
+        cube[3:] = [np.cos(half_yaw), 0.0, 0.0, np.sin(half_yaw)]
+        if layout.bowl_m is not None:
+            self.data.mocap_pos[self._at.bowl][:2] = layout.bowl_m
 
     def _check_success(self) -> None:
         self._fulfilled_steps = self._fulfilled_steps + 1 if self._fulfils(self.data) else 0

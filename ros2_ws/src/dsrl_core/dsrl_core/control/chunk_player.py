@@ -3,19 +3,32 @@
 The clock is passed in and nothing is published here, so the same player serves a node, the
 in-process rollout and a test. Row i of a chunk that is begun at t0 leads from t0 + i * period to
 t0 + (i + 1) * period; the set-point of tick t is the point to reach at t + set_point_period.
+
+What comes in and does not fit never moves the arm:
+
+| comes in | answer |
+|---|---|
+| a chunk with values that are no numbers, of another shape, episode or sequence | refused |
+| a chunk that nobody asked for, or of an observation long before or after its request | refused |
+| a first action that leaps away from the arm | refused |
+| a measurement that is no number or of the wrong length | the arm is held, the episode invalid |
+| a tick that comes late, or again, or from the past | the same motion, at most a little later |
+| no chunk | the arm comes to rest and waits; the caller holds it after a while |
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
-from dsrl_core.control.interpolation import Follower, Line
-from dsrl_core.control.kinematics import Kinematics, pointing_down
+from dsrl_core.control.actions import Actions
+from dsrl_core.control.chunk_check import misfit
+from dsrl_core.control.kinematics import Kinematics
+from dsrl_core.control.reference import Reference
 from dsrl_core.control.safety import Safety
-from dsrl_core.errors import InvalidFile, InvalidValue
+from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import ActionSpec, RobotSpec
 from dsrl_core.types import (
     ChunkRequest,
@@ -25,12 +38,14 @@ from dsrl_core.types import (
     to_nanoseconds,
 )
 
-ACTION_SIZES: Final = (3, 1, 1)
-"""Fields of a tool_delta action in order: displacement [m], yaw [rad], gripper width [m]."""
 GRIPPER_STEP_M: Final = 1e-3
 """A commanded width that differs by less is not sent."""
-_HEADROOM: Final = 0.95
-"""Share of the limits that the player uses by itself, so that safety has nothing to clamp."""
+RETURN_SHARE: Final = 0.2
+"""Share of the largest velocities at which the arm is brought back to a start."""
+_RETURNED_RAD: Final = 1e-4
+"""A scripted return is over so near to its goal."""
+
+ReturnState = Literal["none", "moving", "arrived", "blocked"]
 
 
 @dataclass(frozen=True)
@@ -52,31 +67,28 @@ class ChunkPlayer:
         horizon: int,
         kinematics: Kinematics,
         safety: Safety,
+        stops_at_end: bool = False,
     ) -> None:
-        """
+        """`stops_at_end`: come to rest where a chunk ends, because the next one takes its time.
+
+        Otherwise (lock-step) it is there by then, and the motion goes on.
+
         Raises:
-            InvalidFile: the action's fields are not those of a tool_delta.
+            InvalidFile: the action's fields are not those of its kind.
         """
-        sizes = tuple(part.size for part in action.fields)
-        if sizes != ACTION_SIZES:
-            names = ", ".join(f"{part.name} ({part.size})" for part in action.fields)
-            raise InvalidFile(
-                f"action of kind {action.kind} has the fields {names}; expected sizes "
-                f"{ACTION_SIZES}: displacement, yaw, gripper width"
-            )
-        self._shape = (horizon, sum(sizes))
+        self._actions = Actions(action, len(robot.joint_names), kinematics, safety)
+        self._shape = (horizon, self._actions.columns)
         self._row_ns = to_nanoseconds(action.period_s)
-        self._row_s = action.period_s
-        self._gripper_levels_m = action.gripper_levels_m
         self._period_ns = robot.set_point_period_ns
-        self._kinematics = kinematics
         self._safety = safety
-        self._follower = Follower(
-            _HEADROOM * safety.velocity_max,
-            _HEADROOM * safety.acceleration_max,
-            robot.set_point_period_s,
+        self._reference = Reference(
+            self._actions, safety, self._row_ns, self._period_ns, stops_at_end
         )
-        self._still = np.zeros(len(robot.joint_names))
+        self._goal: Float64Array | None = None
+        self._returning: ReturnState = "none"
+        self._chunk: Float64Array | None = None
+        self._set_point: SetPoint | None = None
+        self._last_ns = -1
         self._episode: int | None = None
         self._pending: ChunkRequest | None = None
         self._answered: ChunkRequest | None = None
@@ -94,23 +106,30 @@ class ChunkPlayer:
         """Whether the episode's final request is out."""
         return self._final is not None
 
+    @property
+    def return_state(self) -> ReturnState:
+        """How far a scripted return is; blocked: safety lets the arm go no further."""
+        return self._returning
+
     def start(self, now_ns: int, measured: Float64Array, episode: int, deadline_ns: int) -> None:
         """Begin an episode at rest at the measured position (joints,) [rad]."""
-        self._safety.start(measured)
+        self._begin(now_ns, measured)
         self._episode = episode
         self._deadline_ns = deadline_ns
-        self._last_ns = now_ns - 1
-        self._can_move = self._safety.hold_reason is None
-        self._set_point: SetPoint | None = None
         self._pending = self._answered = self._final = None
         self._sequence = 0
-        self._chunk: Float64Array | None = None
-        self._is_new = False
-        self._start_ns = now_ns
-        self._row = -1
-        self._line: Line | None = None
         self._gripper_width_m: float | None = None
-        self._rest_at(self._safety.position)
+
+    def begin_return(self, now_ns: int, measured: Float64Array, joints: Float64Array) -> None:
+        """Bring the arm from where it is measured to rest at joints (joints,) [rad], slowly."""
+        self._begin(now_ns, measured)
+        self._episode, self._goal = None, joints
+        self._returning = "moving" if self._can_move else "blocked"
+
+    def end_return(self) -> None:
+        """Give a return up: the arm comes to rest as soon as its limits allow."""
+        if self._goal is not None:
+            self._goal = self._safety.stopping_position
 
     def load(self, decision: Decision) -> str | None:
         """Take the chunk for the pending request; it begins at the next tick.
@@ -119,13 +138,15 @@ class ChunkPlayer:
         """
         if decision.is_final:
             return None
-        reason, detail = self._unfit(decision)
+        reason, detail = misfit(decision, self._pending, self._episode, self._shape, self._last_ns)
+        if not reason:
+            reason, detail = self._actions.unfit(decision.chunk, self._safety.position)
         if reason:
             self.refused[reason] = self.refused.get(reason, 0) + 1
             return f"{reason}: {detail}"
         self._chunk = decision.chunk.astype(np.float64)
-        self._is_new = True
-        self._row = -1
+        self._reference.load(self._chunk)
+        self._is_new, self._width_row = True, -1
         self._sequence = decision.sequence + 1
         self._answered, self._pending = self._pending, None
         return None
@@ -136,6 +157,8 @@ class ChunkPlayer:
         Ticking again at the same stamp gives the same set-point, except after `load`: then the
         one that held the arm is taken back and the new chunk begins at this stamp.
         """
+        if self._goal is not None:
+            return Tick(self._on_the_way_back(now_ns, measured, self._goal), None)
         if self._episode is None:
             return Tick(None, None)
         if now_ns <= self._last_ns:
@@ -143,24 +166,20 @@ class ChunkPlayer:
                 return Tick(self._set_point, None)
             now_ns = self._last_ns
             self._safety.rewind()
+            self._reference.rewind()
         self._last_ns = now_ns
         if not self._can_move:
             return Tick(None, None if self._final else self._finish(now_ns, "invalid"))
+        reference = self._reference
+        reference.follow(now_ns, self._is_new)
         request = self._due(now_ns)
         width = None
         if self._chunk is not None and self._final is None:
-            width = self._advance(now_ns + self._period_ns)
-        line = self._line
-        if line is None:
-            target, velocity = self._joints, self._still
-        else:
-            target, velocity = line.at(now_ns + self._period_ns), line.velocity
-        safety = self._safety
-        wanted = self._follower.step(safety.position, safety.velocity, target, velocity)
-        admitted = safety.admit(wanted, measured)
-        if safety.hold_reason is not None and self._final is None:
+            width = self._width(reference.time_ns + self._period_ns)
+        admitted = reference.step(measured)
+        if self._safety.hold_rule is not None and self._final is None:
             request = self._finish(now_ns, "invalid")
-        self._set_point = SetPoint(now_ns, admitted, width)
+        self._set_point = SetPoint(now_ns, admitted.position, admitted.velocity, width)
         return Tick(self._set_point, request)
 
     def end(self, now_ns: int, reason: str) -> ChunkRequest:
@@ -173,12 +192,69 @@ class ChunkPlayer:
             raise InvalidValue("no episode to end; one is begun with start")
         return self._final or self._finish(now_ns, reason)
 
+    def hold(self, rule: str, reason: str) -> None:
+        """Hold the arm from the next tick on, until `release`; an episode becomes invalid then."""
+        self._safety.hold(rule, reason)
+
+    def release(self) -> None:
+        """A person lets the arm move again, from the next `start` or `begin_return` on."""
+        self._safety.release()
+        self._goal, self._returning = None, "none"
+
+    # The motion.
+
+    def _begin(self, now_ns: int, measured: Float64Array) -> None:
+        safety = self._safety
+        safety.start(measured)
+        self._can_move = safety.hold_rule is None
+        self._goal, self._returning = None, "none"
+        self._last_ns = now_ns - 1
+        self._set_point = None
+        self._chunk = None
+        self._is_new = False
+        self._start_ns = now_ns
+        self._reference.begin(now_ns)
+
+    def _on_the_way_back(
+        self, now_ns: int, measured: Float64Array, goal: Float64Array
+    ) -> SetPoint | None:
+        if not self._can_move:
+            return None
+        before = self._safety.motion
+        motion = self._safety.lead(goal, np.zeros(len(goal)), measured, RETURN_SHARE)
+        if np.abs(motion.position - goal).max() < _RETURNED_RAD and not motion.velocity.any():
+            self._returning = "arrived"
+        elif self._safety.hold_rule is not None or (motion.position == before.position).all():
+            self._returning = "blocked"
+        return SetPoint(now_ns, motion.position, motion.velocity)
+
+    def _width(self, reach_ns: int) -> float | None:
+        """A new width of the actions up to the one that is under way at a time, or None."""
+        assert self._chunk is not None
+        row = min((reach_ns - 1 - self._start_ns) // self._row_ns, self._shape[0] - 1)
+        width = None
+        while self._width_row < row:
+            self._width_row += 1
+            wanted = self._actions.width_m(self._chunk[self._width_row])
+            changed = self._new_width(self._safety.gripper_width(wanted))
+            width = width if changed is None else changed
+        return width
+
+    def _new_width(self, width_m: float) -> float | None:
+        last = self._gripper_width_m
+        if last is not None and abs(width_m - last) <= GRIPPER_STEP_M:
+            return None
+        self._gripper_width_m = width_m
+        return width_m
+
+    # The episode.
+
     def _due(self, now_ns: int) -> ChunkRequest | None:
         """Begin a new chunk, put a finished one away, and say what is wanted now."""
         if self._final is not None:
             return None
         if self._is_new:
-            self._start_ns = now_ns
+            self._start_ns = self._reference.time_ns
             self._is_new = False
         if now_ns >= self._deadline_ns:
             return self._finish(now_ns, "deadline")
@@ -186,8 +262,9 @@ class ChunkPlayer:
             return None
         if self._chunk is None:
             return self._ask(now_ns, 0, "start")
-        if now_ns >= self._start_ns + self._shape[0] * self._row_ns:
-            self._chunk, self._line = None, None
+        if self._reference.time_ns >= self._start_ns + self._shape[0] * self._row_ns:
+            self._chunk = None
+            self._reference.drop()
             return self._ask(now_ns, self._shape[0], "exhausted")
         return None
 
@@ -210,69 +287,5 @@ class ChunkPlayer:
             executed = min((now_ns - self._start_ns) // self._row_ns, self._shape[0])
         self._final = ChunkRequest(now_ns, self._episode, sequence, executed, reason, final=True)
         self._pending, self._chunk, self._is_new = None, None, False
-        self._rest_at(
-            self._follower.stopping_position(self._safety.position, self._safety.velocity)
-        )
+        self._reference.rest()
         return self._final
-
-    def _rest_at(self, joints: Float64Array) -> None:
-        self._line = None
-        self._joints = joints
-        pose = self._kinematics.tool_pose(joints)
-        self._tool_point, self._yaw = pose.position, pose.yaw
-
-    def _advance(self, reach_ns: int) -> float | None:
-        """Begin the rows up to the one that is under way at a time; a width to command, or None."""
-        assert self._chunk is not None
-        row = min((reach_ns - 1 - self._start_ns) // self._row_ns, self._shape[0] - 1)
-        width = None
-        while self._row < row:
-            self._row += 1
-            action = self._chunk[self._row]
-            self._begin_row(action)
-            changed = self._new_width(float(action[4]))
-            width = width if changed is None else changed
-        return width
-
-    def _begin_row(self, action: Float64Array) -> None:
-        point = self._safety.tool_point(self._tool_point + action[:3])
-        yaw = self._yaw + float(action[3])
-        solution = self._kinematics.solve(pointing_down(point, yaw), self._joints)
-        joints, is_whole = self._safety.row_target(
-            self._joints, solution, self._row_s, self._point_of
-        )
-        if not is_whole:
-            pose = self._kinematics.tool_pose(joints)
-            point, yaw = pose.position, pose.yaw
-        begin_ns = self._start_ns + self._row * self._row_ns
-        self._line = Line.between(self._joints, joints, begin_ns, self._row_ns)
-        self._joints, self._tool_point, self._yaw = joints, point, yaw
-
-    def _point_of(self, joints: Float64Array) -> Float64Array:
-        return self._kinematics.tool_pose(joints).position
-
-    def _new_width(self, width_m: float) -> float | None:
-        if self._gripper_levels_m:
-            width_m = min(self._gripper_levels_m, key=lambda level: abs(level - width_m))
-        width_m = self._safety.gripper_width(width_m)
-        last = self._gripper_width_m
-        if last is not None and abs(width_m - last) <= GRIPPER_STEP_M:
-            return None
-        self._gripper_width_m = width_m
-        return width_m
-
-    def _unfit(self, decision: Decision) -> tuple[str, str]:
-        """Why a chunk cannot be played: a countable reason and the particulars, or empty."""
-        pending = self._pending
-        if self._episode is None or decision.episode != self._episode:
-            return "another episode", f"{decision.episode}, playing {self._episode}"
-        if pending is None:
-            return "not asked for", f"sequence {decision.sequence}, nothing is pending"
-        if decision.sequence != pending.sequence:
-            return "another sequence", f"{decision.sequence}, asked for {pending.sequence}"
-        if decision.chunk.shape != self._shape:
-            return "wrong shape", f"{decision.chunk.shape}, expected {self._shape}"
-        if not np.isfinite(decision.chunk).all():
-            row = int(np.argwhere(~np.isfinite(decision.chunk))[0, 0])
-            return "not finite", f"row {row}: {decision.chunk[row].tolist()}"
-        return "", ""

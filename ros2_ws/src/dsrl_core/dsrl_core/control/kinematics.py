@@ -76,7 +76,8 @@ class Kinematics:
         """Joints that put the tool at `target`, searched from `start` (joints,) [rad].
 
         From a start within some centimetres three iterations are mostly enough and eight always
-        were, from half a metre away it takes up to 60. An unreachable target gives a pose near it; the errors tell.
+        were, from half a metre away it takes up to 60. An unreachable target gives a pose near it;
+        the errors tell.
         """
         configuration = self._configuration
         configuration.update(np.minimum(np.maximum(start, self._low), self._high))

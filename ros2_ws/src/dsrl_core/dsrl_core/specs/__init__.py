@@ -7,13 +7,14 @@ file, what was expected and what is available. Defaults stand here and nowhere e
 from dsrl_core.specs.policy import ActionSpec, CameraSpec, FieldSpec, PolicySpec, require_horizon
 from dsrl_core.specs.robot import RobotSpec
 from dsrl_core.specs.steering import FeatureSpec, RewardSpec, SteeringSpec
-from dsrl_core.specs.task import SceneSpec, TaskSpec
+from dsrl_core.specs.task import GripperSpec, SceneSpec, TaskSpec
 
 __all__ = [
     "ActionSpec",
     "CameraSpec",
     "FeatureSpec",
     "FieldSpec",
+    "GripperSpec",
     "PolicySpec",
     "RewardSpec",
     "RobotSpec",

@@ -30,19 +30,39 @@ class FieldSpec:
     """In an action: whether it adds to that field, or replaces it."""
 
 
+ActionKind = Literal[
+    "joint_position",
+    "joint_delta",
+    "joint_velocity",
+    "tool_delta",
+    "end_effector_delta",
+    "end_effector_pose",
+]
+"""What a row of a chunk says, before the gripper width [m] that is the last field of every kind.
+
+joint_position: every joint's position [rad]. joint_delta: their change [rad]. joint_velocity: their
+velocity [rad/s]. The other kinds speak of the tool in the base frame. tool_delta: displacement [m] and
+yaw [rad], pointing down. end_effector_delta: displacement [m] and rotation vector [rad].
+end_effector_pose: position [m] and quaternion (w, x, y, z), which need not be normalised.
+Deltas add to where the commands have led, not to what is measured."""
+
+
 @dataclass(frozen=True, config=STRICT)
 class ActionSpec:
     """How a chunk's rows are to be read."""
 
-    kind: Literal["tool_delta"]
-    """tool_delta: displacement of the commanded tool point and yaw in the base frame, and the
-    gripper width to command."""
+    kind: ActionKind
     fields: tuple[FieldSpec, ...]
     period_s: Positive
     """Time that one action takes."""
     gripper_levels_m: tuple[float, ...] = ()
     """If any: the nearest of these widths is commanded, so that noise on an open gripper's width
     does not begin to close it."""
+    jump_max_rad: Positive = 0.5
+    """A row that leads a joint, or turns the tool, further than this at once is no motion but a
+    fault: its chunk is refused."""
+    jump_max_m: Positive = 0.25
+    """The same for the tool's way."""
 
 
 @dataclass(frozen=True, config=STRICT)

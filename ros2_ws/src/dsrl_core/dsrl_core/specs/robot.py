@@ -1,14 +1,56 @@
-"""Robot files: names, limits and timing of an arm."""
+"""Robot files: names, limits and timing of an arm, and how it is talked to."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from dsrl_core.specs.values import STRICT, Joints, Positive, Vector3
 from dsrl_core.types import to_nanoseconds
+
+CommandPath = Literal["crisp_joint", "crisp_pose", "joint_trajectory"]
+"""crisp_joint, crisp_pose: crisp_controllers' joint or Cartesian impedance controller.
+joint_trajectory: the stock joint_trajectory_controller."""
+
+
+@dataclass(frozen=True, config=STRICT)
+class KeepOutBox:
+    """A box in the base frame that the tool point may not enter."""
+
+    name: str
+    min_m: Vector3
+    max_m: Vector3
+
+    @model_validator(mode="after")
+    def _has_an_inside(self) -> Self:
+        _require_order("min_m", self.min_m, "max_m", self.max_m)
+        return self
+
+
+@dataclass(frozen=True, config=STRICT)
+class CollisionSpec:
+    """Thresholds of the robot's own collision detection, set while it is idle.
+
+    Between lower and upper a contact is reported; above upper the robot stops by a reflex.
+    """
+
+    lower_torque_nm: Joints
+    upper_torque_nm: Joints
+    lower_force: Joints
+    """[N] in x, y, z, [Nm] about them."""
+    upper_force: Joints
+
+    @model_validator(mode="after")
+    def _lower_is_lower(self) -> Self:
+        _require_order(
+            "lower_torque_nm", self.lower_torque_nm, "upper_torque_nm", self.upper_torque_nm
+        )
+        _require_order("lower_force", self.lower_force, "upper_force", self.upper_force)
+        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -28,22 +70,42 @@ class RobotSpec:
     joint_position_max_rad: Joints
     joint_velocity_max_rad_s: Joints
     joint_acceleration_max_rad_s2: Joints
+    joint_jerk_max_rad_s3: Joints
     joint_effort_max: Joints
     """[Nm]"""
+    collision: CollisionSpec
     tracking_error_max_rad: Positive
     """Largest accepted distance of a set-point from the measured position."""
+    force_max_n: Positive
+    """External force on the tool above which the arm is held, well before the robot's reflex."""
     workspace_min_m: Vector3
     workspace_max_m: Vector3
     """Box in the base frame that the tool point may not leave."""
+    table_height_m: float
+    """Height of the table's top in the base frame."""
+    table_clearance_m: Annotated[float, Field(ge=0)]
+    """How far the tool point stays above it."""
     gripper_width_max_m: Positive
     gripper_latency_s: Positive
     """From a commanded width to the fingers' first motion; the simulator models it."""
-    set_point_period_s: Positive
+    set_point_period_s: Annotated[float, Field(ge=0.002, le=0.02)]
+    """Between two set-points, on a robot and in real-time simulation."""
+    lock_step_period_s: Annotated[float, Field(ge=0.002, le=0.02)]
+    """The same in lock-step simulation, where a coarser grid lets learning run faster."""
+    joint_states_age_max_s: Positive
+    robot_state_age_max_s: Positive
+    """A state older than this is stale, and the arm is held."""
+    chunk_wait_max_s: Positive
+    """The arm stands so long without the chunk that it asked for before it is held."""
+    command_path: CommandPath = "crisp_joint"
+    keep_out: tuple[KeepOutBox, ...] = ()
+    arm_prefix: str = ""
+    """Before the names of joints and frames, as franka_ros2's launch argument of that name."""
     folder: Path = Path()
     """Where the file stands; set by the loader."""
 
     @model_validator(mode="after")
-    def _same_length(self) -> RobotSpec:
+    def _limits_are_limits(self) -> Self:
         joints = len(self.joint_names)
         for name in (
             "start_joint_positions_rad",
@@ -51,11 +113,33 @@ class RobotSpec:
             "joint_position_max_rad",
             "joint_velocity_max_rad_s",
             "joint_acceleration_max_rad_s2",
+            "joint_jerk_max_rad_s3",
             "joint_effort_max",
         ):
             if len(getattr(self, name)) != joints:
                 raise ValueError(f"{name} has {len(getattr(self, name))} values, expected {joints}")
+        for name in (
+            "joint_velocity_max_rad_s",
+            "joint_acceleration_max_rad_s2",
+            "joint_jerk_max_rad_s3",
+            "joint_effort_max",
+        ):
+            if min(getattr(self, name)) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected more than 0")
+        low, high = self.joint_position_min_rad, self.joint_position_max_rad
+        _require_order("joint_position_min_rad", low, "joint_position_max_rad", high)
+        start = self.start_joint_positions_rad
+        _require_order("joint_position_min_rad", low, "start_joint_positions_rad", start)
+        _require_order("start_joint_positions_rad", start, "joint_position_max_rad", high)
+        _require_order(
+            "workspace_min_m", self.workspace_min_m, "workspace_max_m", self.workspace_max_m
+        )
         return self
+
+    @property
+    def in_lock_step(self) -> RobotSpec:
+        """The same arm with the set-point period of lock-step simulation."""
+        return replace(self, set_point_period_s=self.lock_step_period_s)
 
     @property
     def model_path(self) -> Path:
@@ -64,3 +148,17 @@ class RobotSpec:
     @property
     def set_point_period_ns(self) -> int:
         return to_nanoseconds(self.set_point_period_s)
+
+
+def _require_order(
+    low_name: str, low: tuple[float, ...], high_name: str, high: tuple[float, ...]
+) -> None:
+    """Refuse limits that are swapped or of different lengths."""
+    if len(low) != len(high):
+        raise ValueError(f"{low_name} has {len(low)} values, {high_name} {len(high)}")
+    for index, (lower, upper) in enumerate(zip(low, high, strict=True)):
+        if not lower < upper:
+            raise ValueError(
+                f"{low_name}[{index}] is {lower} and {high_name}[{index}] is {upper}; expected "
+                "the first to be smaller"
+            )

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from dsrl_core.specs.steering import FeatureSpec, RewardSpec, SteeringSpec
-from dsrl_core.specs.values import STRICT, Count, Positive, Vector2, Vector3
+from dsrl_core.specs.values import STRICT, Count, NotNegative, Positive, Vector2, Vector3
 from dsrl_core.types import to_nanoseconds
 
 
@@ -21,9 +21,9 @@ class CubeScene:
     cube_edge_m: Positive
     cube_mass_kg: Positive
     cube_center_m: Vector2
-    cube_spread_m: Annotated[float, Field(ge=0)]
+    cube_spread_m: NotNegative
     """Uniform, on either side, in x and y."""
-    cube_yaw_spread_rad: Annotated[float, Field(ge=0)]
+    cube_yaw_spread_rad: NotNegative
     success_steps: Count
     """Looks of the success rule, one every 0.1 s, that have to find it fulfilled in a row."""
     start_tool_position_m: Vector3
@@ -43,7 +43,7 @@ class PlaceScene(CubeScene):
 
     kind: Literal["place"]
     bowl_center_m: Vector2
-    bowl_spread_m: Annotated[float, Field(ge=0)]
+    bowl_spread_m: NotNegative
     """Uniform, on either side, in x and y."""
     bowl_rim_radius_m: Positive
     bowl_bottom_radius_m: Positive
@@ -78,6 +78,26 @@ SceneSpec: TypeAlias = Annotated[PickScene | PlaceScene, Field(discriminator="ki
 
 
 @dataclass(frozen=True, config=STRICT)
+class GripperSpec:
+    """How the hand closes and opens in a task."""
+
+    force_n: Positive = 20.0
+    """With which a grasp holds."""
+    speed_m_s: Positive = 0.1
+    """At which the width changes."""
+    grasp_below_m: NotNegative = 0.04
+    """A wanted width up to this is a grasp, with force; a larger one is a move without."""
+    epsilon_inner_m: NotNegative = 0.08
+    epsilon_outer_m: NotNegative = 0.08
+    """How much narrower and wider than wanted a grasped thing may be. By default anything is held:
+    whether it is the right thing is for the policy to see."""
+    debounce_s: NotNegative = 0.05
+    """A changed width has to be wanted for so long before the hand is told."""
+    step_m: Positive = 1e-3
+    """A width that differs by no more than this is the same."""
+
+
+@dataclass(frozen=True, config=STRICT)
 class TaskSpec:
     """A task file: which robot and policy, when an episode ends, and what the critic sees."""
 
@@ -94,6 +114,10 @@ class TaskSpec:
     """Whether the critics see the chunk's actions themselves, beside the features of it."""
     input_age_max_s: Positive
     """An input older than this at the time of a decision is stale, and the decision waits."""
+    frozen_camera_s: Positive = 0.5
+    """A camera that gives the same picture for so long, while its stamps go on and the arm moves,
+    is frozen."""
+    gripper: GripperSpec = GripperSpec()
     policy_features: bool = False
     """Whether actor and critics see what the policy's own encoder makes of an observation."""
     image_encoder: bool = False

@@ -10,6 +10,7 @@ STRICT: Final = ConfigDict(extra="forbid")
 """A key that is not known is refused, with those that are."""
 
 Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 NaturalNumber = Annotated[int, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]

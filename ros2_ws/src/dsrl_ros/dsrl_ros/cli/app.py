@@ -11,8 +11,18 @@ import typer
 
 from dsrl_core.errors import DsrlError
 
-COMMANDS: Final = ("demo", "up", "label", "status", "retrain")
-"""Each is a module here with a function of that name."""
+COMMANDS: Final = {
+    "demo": "demo",
+    "up": "up",
+    "label": "label",
+    "status": "status",
+    "stop": "stop",
+    "resume": "stop",
+    "start": "stop",
+    "retrain": "retrain",
+    "doctor": "doctor",
+}
+"""The module here in which each is a function of that name."""
 _REFUSED = 2
 _INTERRUPTED = 130
 """Exit status after Ctrl+C, as of every program of a shell."""
@@ -30,7 +40,7 @@ def make_app(*commands: str) -> typer.Typer:
     # With a callback, a single command keeps its name.
     app.callback()(lambda: None)
     for name in commands:
-        app.command(name)(getattr(import_module(f"dsrl_ros.cli.{name}"), name))
+        app.command(name)(getattr(import_module(f"dsrl_ros.cli.{COMMANDS[name]}"), name))
     app.add_typer(import_module("dsrl_ros.cli.episodes").episodes, name="episodes")
     return app
 

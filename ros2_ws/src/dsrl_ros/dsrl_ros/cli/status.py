@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 
 from rich.console import Console
 from rich.table import Table
 
 from dsrl_core.health import rate_text
-from dsrl_core.status import LearnerStatus
+from dsrl_core.status import LearnerStatus, SafetyStatus
 from dsrl_core.types import Outcome
 from dsrl_ros.client import HEAR_S, GraphClient
 from dsrl_ros.graph import KINDS
@@ -33,6 +34,7 @@ def status() -> None:
     rows = {
         "ROS domain": str(domain()),
         "nodes": ", ".join(nodes),
+        "safety": _safety(client.safety),
         "policy": f"{policy.name} (sha256 {policy.sha256[:12]}…)" if policy else "not served",
         "episode": f"{episode.episode} {episode.phase.name}, mode {episode.mode}",
         "run": f"{episode.run_done} of {total} done",
@@ -52,6 +54,21 @@ def status() -> None:
         if value:
             table.add_row(name, value)
     Console().print(table, highlight=False)
+
+
+def _safety(safety: SafetyStatus | None) -> str:
+    """Whether the arm may move, what was clamped, and how regular its set-points are."""
+    if safety is None:
+        return ""
+    lines = [safety.hold or "the arm is not held"]
+    if safety.clamped:
+        lines.append("clamped: " + ", ".join(f"{rule} {count}" for rule, count in safety.clamped))
+    if not math.isnan(safety.period_p99_s):
+        lines.append(
+            f"{safety.set_points} set-points, {safety.missed_periods} periods missed, "
+            f"99 % within {1e3 * safety.period_p99_s:.1f} ms of each other"
+        )
+    return "\n".join(lines)
 
 
 def _steering(learner: LearnerStatus) -> str:

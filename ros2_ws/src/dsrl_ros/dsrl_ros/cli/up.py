@@ -14,9 +14,12 @@ from dsrl_core.errors import InvalidValue
 from dsrl_core.learning.prior import Prior
 from dsrl_core.status import EpisodeStatus, Phase
 from dsrl_core.types import Mode
+from dsrl_ros.cli.keys import Keys
+from dsrl_ros.client import GraphClient
 from dsrl_ros.paths import domain
 from dsrl_ros.session import GraphSession, SessionOptions
 
+_LISTEN_S = 0.05
 _BUTTONS = "./dsrl label success | failure | discard | undo"
 
 
@@ -54,7 +57,8 @@ def up(
         console.print(
             f"The graph is up on ROS domain {domain()}; everything goes to {out}.\n"
             f"Label every episode from another terminal: {_BUTTONS}\n"
-            "The next episode begins after the label. Ctrl+C ends it all.",
+            "The next episode begins after the label. Ctrl+C ends it all.\n"
+            "Space stops the arm, r lets it go on (elsewhere: ./dsrl stop, ./dsrl resume).",
             highlight=False,
             soft_wrap=True,
         )
@@ -75,21 +79,41 @@ def _prior(folders: list[Path]) -> list[str]:
 
 
 def _narrate(session: GraphSession, console: Console) -> None:
-    """Say what happens until somebody presses Ctrl+C or the run ends."""
+    """Say what happens and heed the keys until somebody presses Ctrl+C or the run ends."""
     client = session.client
     last = None
-    while True:
-        session.check()
-        client.serve(0.2)
-        status = client.status
-        if status is None:
-            continue
-        text = _sentence(status, client.sees_success)
-        if text and text != last:
-            last = text
-            console.print(text, highlight=False, soft_wrap=True)
-        if status.phase is Phase.IDLE and status.run_done:
-            return
+    with Keys() as keys:
+        while True:
+            session.check()
+            client.serve(_LISTEN_S)
+            _heed(keys, client, console)
+            status = client.status
+            if status is None:
+                continue
+            text = _sentence(status, client.sees_success)
+            if text and text != last:
+                last = text
+                console.print(text, highlight=False, soft_wrap=True)
+            if status.phase is Phase.IDLE and status.run_done:
+                return
+
+
+def _heed(keys: Keys, client: GraphClient, console: Console) -> None:
+    """What a key asks for: the stop at once, going on only after a question."""
+    key = keys.pressed()
+    if key == " ":
+        _, message = client.hold()
+    elif key == "r":
+        console.print("May the arm move again, is everybody clear of it? y: yes")
+        while not (answer := keys.pressed()):
+            client.serve(_LISTEN_S)
+        if answer != "y":
+            message = client.hold()[1] if answer == " " else "The arm stays as it is."
+        else:
+            message = client.resume()[1]
+    else:
+        return
+    console.print(message or "done", highlight=False, soft_wrap=True)
 
 
 def _sentence(status: EpisodeStatus, sees_success: bool) -> str:

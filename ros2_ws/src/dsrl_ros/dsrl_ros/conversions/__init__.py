@@ -20,6 +20,7 @@ from dsrl_core.status import (
     LearnerStatus,
     PolicyInfo,
     RecordedEpisode,
+    SafetyStatus,
 )
 from dsrl_core.types import ChunkRequest, Decision, DecisionStep, Label
 from dsrl_interfaces import msg
@@ -36,6 +37,8 @@ from dsrl_ros.conversions.episodes import (
     label_to_message,
     recorded_from_message,
     recorded_to_message,
+    safety_from_message,
+    safety_to_message,
     status_from_message,
     status_to_message,
 )
@@ -76,6 +79,7 @@ PAIRS = (
     Pair(Label, msg.EpisodeLabel, label_to_message, label_from_message),
     Pair(EpisodeStatus, msg.EpisodeStatus, status_to_message, status_from_message),
     Pair(RecordedEpisode, msg.EpisodeRecorded, recorded_to_message, recorded_from_message),
+    Pair(SafetyStatus, msg.SafetyStatus, safety_to_message, safety_from_message),
     Pair(ActorWeights, msg.ActorWeights, weights_to_message, weights_from_message),
     Pair(LearnerStatus, msg.LearnerStatus, learner_to_message, learner_from_message),
     Pair(PolicyInfo, msg.PolicyInfo, policy_to_message, policy_from_message),

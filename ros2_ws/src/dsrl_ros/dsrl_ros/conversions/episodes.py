@@ -1,8 +1,10 @@
-"""Episodes and the labels that people give them."""
+"""Episodes, the labels that people give them, and what safety says of them."""
 
 from __future__ import annotations
 
-from dsrl_core.status import EpisodeStatus, Phase, RecordedEpisode
+import numpy as np
+
+from dsrl_core.status import EpisodeStatus, Phase, RecordedEpisode, SafetyStatus
 from dsrl_core.types import Label, Mode, Outcome
 from dsrl_interfaces import msg
 from dsrl_ros.conversions.basics import header, stamp_of, time_from_message, time_to_message
@@ -92,5 +94,33 @@ def recorded_from_message(message: msg.EpisodeRecorded) -> RecordedEpisode:
         message.weights_version,
         message.end_reason,
         Mode(message.mode),
+        stamp_of(message),
+    )
+
+
+def safety_to_message(value: SafetyStatus) -> msg.SafetyStatus:
+    return msg.SafetyStatus(
+        header=header(value.stamp_ns),
+        held=value.held,
+        rule=value.rule,
+        reason=value.reason,
+        clamped_rules=[rule for rule, _ in value.clamped],
+        clamped_counts=np.array([count for _, count in value.clamped], dtype=np.uint32),
+        set_points=value.set_points,
+        missed_periods=value.missed_periods,
+        period_p99_s=value.period_p99_s,
+    )
+
+
+def safety_from_message(message: msg.SafetyStatus) -> SafetyStatus:
+    counts = message.clamped_counts.tolist()
+    return SafetyStatus(
+        message.held,
+        message.rule,
+        message.reason,
+        tuple(zip(message.clamped_rules, counts, strict=True)),
+        message.set_points,
+        message.missed_periods,
+        message.period_p99_s,
         stamp_of(message),
     )

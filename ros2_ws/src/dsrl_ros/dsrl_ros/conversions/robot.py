@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from franka_msgs.msg import Errors, FrankaRobotState
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
@@ -66,6 +68,14 @@ def positions_of(message: JointState) -> Float64Array:
     return np.frombuffer(message.position, dtype=np.float64)
 
 
+def ordered_positions(message: JointState, names: Sequence[str]) -> Float64Array | None:
+    """Positions (joints,) [rad] of these joints, in whatever order they came; None: one lacks."""
+    found = dict(zip(message.name, message.position, strict=False))
+    if not found.keys() >= set(names):
+        return None
+    return np.array([found[name] for name in names])
+
+
 def set_positions(message: JointState, stamp_ns: int, positions: Float64Array) -> None:
     """Write stamp and positions into a message that is kept."""
     set_stamp(message, stamp_ns)
@@ -88,6 +98,18 @@ def set_state(
 def gripper_width_of(message: JointState) -> float:
     """Distance of the fingers [m]: each finger joint is half of it."""
     return 2.0 * float(message.position[0])
+
+
+def force_of(message: FrankaRobotState) -> Float64Array:
+    """External force (3,) [N] on the tool, in the base frame."""
+    force = message.o_f_ext_hat_k.wrench.force
+    return np.array([force.x, force.y, force.z])
+
+
+def errors_of(message: Errors) -> str:
+    """Names of the errors that stand, for people; empty: none."""
+    names: dict[str, str] = message.get_fields_and_field_types()
+    return ", ".join(name for name in names if getattr(message, name))
 
 
 def finger_positions(width_m: float) -> Float64Array:

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
-from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.data.ledger import LabelLedger
-from dsrl_core.episode_manager import EpisodeManager, ResetWanted
+from dsrl_core.episode_manager import EpisodeManager
+from dsrl_core.episode_run import ResetWanted
 from dsrl_core.errors import DsrlError
+from dsrl_core.layout import start_posture
+from dsrl_core.start_check import StartCheck
 from dsrl_core.status import EpisodeStatus
 from dsrl_core.types import Mode
 from dsrl_interfaces import msg
-from dsrl_interfaces.srv import ResetWorld, RunEpisodes
+from dsrl_interfaces.srv import RunEpisodes
 from dsrl_ros import topics
-from dsrl_ros.conversions.basics import time_from_message
 from dsrl_ros.conversions.decisions import request_from_message
 from dsrl_ros.conversions.episodes import (
     label_from_message,
     label_to_message,
     recorded_from_message,
+    safety_from_message,
     status_to_message,
 )
 from dsrl_ros.conversions.learning import learner_from_message
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import EpisodeManagerParameters
 from dsrl_ros.paths import catalog
-
-_RESET_TIMEOUT_S = 20.0
-_PRESS_START = "put the cell into its start, then call episode_manager/start"
+from dsrl_ros.resets import ArmReset, Reset, Told, WorldReset
+from dsrl_ros.wire_names import with_prefix
 
 
 class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
@@ -40,7 +40,8 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
 
     def __init__(self) -> None:
         super().__init__("episode_manager", EpisodeManagerParameters)
-        task = catalog().task(self.parameters.task)
+        known = catalog()
+        task = known.task(self.parameters.task)
         out = Path(self.parameters.out)
         self._ledger = LabelLedger(out / "ledger.jsonl")
         if self._ledger.torn:
@@ -54,18 +55,25 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             evaluation_share=self.parameters.evaluation_share,
         )
         self._published: EpisodeStatus | None = None
-        self._reset: tuple[ResetWanted, float, Future | None] | None = None
+        self._hold = ""
         self._status = topics.EPISODE.publisher(self)
         self._entries = topics.LABEL_LEDGER.publisher(self)
         for label in self._ledger.entries:
             self._entries.publish(label_to_message(label))
-        self._world = self.create_client(ResetWorld, topics.RESET_SERVICE)
+        told = Told(self._on_ready, self._on_reset_failed, self._on_note)
+        self._reset: Reset = WorldReset(self, told)
+        if not self.parameters.lock_step:
+            robot = with_prefix(known.robot(task.robot), self.parameters.arm_prefix)
+            start = StartCheck(robot, start_posture(task.scene, robot))
+            simulated = self.parameters.simulated
+            self._reset = ArmReset(self, told, task, robot, start, simulated, self.now_ns)
         self.create_service(RunEpisodes, topics.RUN_SERVICE, self._on_run)
         self.create_service(Trigger, topics.STOP_SERVICE, self._on_stop)
         self.create_service(Trigger, topics.START_SERVICE, self._on_start)
         topics.LABEL.subscribe(self, self._on_label)
         topics.LEARNER_STATUS.subscribe(self, self._on_learner)
         topics.EPISODE_RECORDED.subscribe(self, self._on_recorded)
+        topics.SAFETY.subscribe(self, self._on_safety)
         topics.CHUNK_REQUEST.subscribe(
             self, self._on_request, on_lost=lambda: self._on_lost("chunk_player")
         )
@@ -94,20 +102,16 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
 
     def _on_stop(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._manager.stop()
+        self._reset.drop()
         self._after_event()
         response.success = True
         return response
 
     def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """The person who reset a real cell says that it stands at its start."""
-        if self._reset is None or self.parameters.simulated:
-            response.message = "no reset is waited for, or the simulator does it"
-            return response
-        wanted, _, _ = self._reset
-        self._reset = None
-        self._manager.world_ready(wanted.episode, self.now_ns())
+        response.message = self._hold or self._reset.press_start()
+        response.success = not response.message
         self._after_event()
-        response.success = True
         return response
 
     # Topics.
@@ -135,6 +139,14 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             self._manager.requested(request_from_message(message))
             self._after_event()
 
+    def _on_safety(self, message: msg.SafetyStatus) -> None:
+        safety = safety_from_message(message)
+        self._hold = safety.hold
+        self._manager.safety(safety)
+        if self._manager.is_held:
+            self._reset.drop()
+        self._after_event()
+
     def _on_lost(self, who: str) -> None:
         self._manager.lost(f"{who} is gone")
         self._after_event()
@@ -152,41 +164,23 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         wanted = self._manager.reset_wanted
         if wanted is not None:
             self._manager.reset_wanted = None
-            self._reset = (wanted, time.monotonic() + _RESET_TIMEOUT_S, None)
-            self._carry_out_reset()
+            self._reset.begin(wanted)
 
     def _on_timer(self) -> None:
         self._manager.time_is(self.now_ns())
+        self._reset.poll()
         self._after_event()
-        self._carry_out_reset()
 
-    def _carry_out_reset(self) -> None:
-        """Ask the simulator once it is there; on a real robot, wait for the person."""
-        if self._reset is None:
-            return
-        wanted, until, asked = self._reset
-        if not self.parameters.simulated:
-            if self._manager.status.message != _PRESS_START:
-                self._manager.note(_PRESS_START)
-                self._after_event()
-        elif time.monotonic() > until:
-            self._reset = None
-            self._manager.reset_failed(wanted.episode, "the simulator does not answer")
-            self._after_event()
-        elif asked is None and self._world.service_is_ready():
-            asked = self._world.call_async(ResetWorld.Request(seed=wanted.seed))
-            self._reset = (wanted, until, asked)
-            asked.add_done_callback(lambda future: self._on_world(wanted, future))
+    def _on_ready(self, wanted: ResetWanted, started_ns: int) -> None:
+        self._manager.world_ready(wanted.episode, started_ns)
+        self._after_event()
 
-    def _on_world(self, wanted: ResetWanted, future: Future) -> None:
-        if self._reset is None or self._reset[0] is not wanted:
-            return
-        self._reset = None
-        answer = future.result()
-        if answer.success:
-            self._manager.world_ready(wanted.episode, time_from_message(answer.stamp))
-        else:
-            self._manager.reset_failed(wanted.episode, answer.message)
+    def _on_reset_failed(self, wanted: ResetWanted, reason: str) -> None:
+        self._manager.reset_failed(wanted.episode, reason)
+        self._after_event()
+
+    def _on_note(self, text: str) -> None:
+        self._manager.note(text)
         self._after_event()
 
     def close(self) -> None:

@@ -1,0 +1,157 @@
+"""The action that brings the arm to a start pose: the gripper opened first, then by set-points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.node import Node
+from rclpy.task import Future
+
+from dsrl_core.control.chunk_player import ChunkPlayer
+from dsrl_core.specs import RobotSpec
+from dsrl_core.start_check import JOINT_TOLERANCE_RAD
+from dsrl_core.types import NANOSECONDS_PER_SECOND, Float64Array
+from dsrl_interfaces.action import ReturnToStart
+from dsrl_ros import topics
+from dsrl_ros.playing import Playing
+
+_FEEDBACK_NS: Final = NANOSECONDS_PER_SECOND // 5
+_SETTLE_NS: Final = NANOSECONDS_PER_SECOND
+"""A controller may take so long to bring the arm to where its last set-point is."""
+
+
+@dataclass
+class _Motion:
+    handle: Any
+    ended: Future
+    joints: Float64Array
+    until_ns: int
+    moves: bool = False
+    """Set-points are under way."""
+    still_ns: int | None = None
+    """Since when the set-points stand."""
+    told_ns: int = 0
+
+
+class ReturnMotion:
+    """One goal at a time; `advance` with every tick of the chunk player."""
+
+    def __init__(
+        self,
+        node: Node,
+        robot: RobotSpec,
+        player: ChunkPlayer,
+        playing: Playing,
+        timeout_s: float,
+        refusal: Callable[[], str],
+        now_ns: Callable[[], int],
+    ) -> None:
+        """`refusal`: why the arm may not move at all now, or empty."""
+        self._player, self._playing = player, playing
+        self._refusal, self._now_ns = refusal, now_ns
+        self._default = np.array(robot.start_joint_positions_rad)
+        self._low = np.array(robot.joint_position_min_rad)
+        self._high = np.array(robot.joint_position_max_rad)
+        self._timeout_ns = round(timeout_s * NANOSECONDS_PER_SECOND)
+        self._motion: _Motion | None = None
+        self._server = ActionServer(
+            node,
+            ReturnToStart,
+            topics.RETURN_ACTION,
+            self._execute,
+            cancel_callback=lambda _: CancelResponse.ACCEPT,
+        )
+
+    @property
+    def wants_open_gripper(self) -> bool:
+        return self._motion is not None
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the player's set-points are due for it."""
+        return self._motion is not None and self._motion.moves
+
+    def advance(self, now_ns: int, measured: Float64Array, may_begin: bool, is_still: bool) -> None:
+        """Begin to move once it may, and see whether the arm has arrived.
+
+        `may_begin`: the gripper is open and no other motion ends yet; `is_still`: the set-points
+        do not move any more.
+        """
+        motion = self._motion
+        if motion is None:
+            return
+        error = float(np.abs(measured - motion.joints).max())
+        if why := self._refusal():
+            self._end(False, why, error)
+        elif motion.handle.is_cancel_requested:
+            self._end(False, "cancelled", error)
+        elif now_ns > motion.until_ns:
+            what = "the arm has not arrived" if motion.moves else "the gripper has not opened"
+            self._end(False, f"{what} in time", error)
+        elif not motion.moves:
+            if may_begin:
+                motion.moves = True
+                self._playing.begin_return(now_ns, measured, motion.joints)
+        else:
+            self._look(motion, now_ns, error, is_still)
+
+    def _look(self, motion: _Motion, now_ns: int, error: float, is_still: bool) -> None:
+        if is_still and error <= JOINT_TOLERANCE_RAD:
+            self._end(True, "", error)
+            return
+        motion.still_ns = (motion.still_ns or now_ns) if is_still else None
+        if motion.still_ns is not None and now_ns - motion.still_ns > _SETTLE_NS:
+            away = f"a joint stands {error:.3f} rad away from its start"
+            is_blocked = self._player.return_state == "blocked"
+            self._end(False, f"safety stops the arm, {away}" if is_blocked else away, error)
+            return
+        if now_ns - motion.told_ns >= _FEEDBACK_NS:
+            motion.told_ns = now_ns
+            motion.handle.publish_feedback(ReturnToStart.Feedback(distance_rad=error))
+
+    def _end(self, success: bool, message: str, error: float) -> None:
+        motion, self._motion = self._motion, None
+        assert motion is not None
+        if motion.moves and not success:
+            self._player.end_return()
+        motion.ended.set_result((success, message, error))
+
+    async def _execute(self, handle: Any) -> ReturnToStart.Result:
+        joints = np.array(handle.request.joint_positions, dtype=np.float64)
+        if joints.size == 0:
+            joints = self._default
+        why = self._unfit(joints) or self._refusal()
+        if self._motion is not None:
+            why = "the arm already returns to its start"
+        if why:
+            handle.abort()
+            return ReturnToStart.Result(success=False, message=why, error_rad=math.nan)
+        now_ns = self._now_ns()
+        ended = Future()
+        self._motion = _Motion(handle, ended, joints, now_ns + self._timeout_ns)
+        success, message, error = await ended
+        if success:
+            handle.succeed()
+        elif handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        return ReturnToStart.Result(success=success, message=message, error_rad=error)
+
+    def _unfit(self, joints: Float64Array) -> str:
+        if joints.shape != self._default.shape or not np.isfinite(joints).all():
+            return f"joint_positions {joints.tolist()}, expected {self._default.size} finite values"
+        if (joints < self._low).any() or (joints > self._high).any():
+            return (
+                f"joint_positions {joints.tolist()}, expected them within {self._low.tolist()} "
+                f"and {self._high.tolist()}"
+            )
+        return ""
+
+    def close(self) -> None:
+        self._server.destroy()

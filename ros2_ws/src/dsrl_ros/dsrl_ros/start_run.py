@@ -1,0 +1,68 @@
+"""Begins a run once every node of the graph answers, says so, and ends: for launch files.
+
+ros2 run dsrl_ros start_run --mode train --out runs/launch --nodes chunk_player learner
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from rclpy.utilities import remove_ros_args
+
+from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.errors import DsrlError
+from dsrl_core.types import Mode
+from dsrl_ros.client import GraphClient
+
+WAIT_S: Final = 120.0
+"""A graph that is not complete after this is given up; torch takes its time on a cold disk."""
+
+
+def start_run(mode: Mode, count: int, seed: int, out: Path, nodes: Sequence[str]) -> int:
+    """Begin a run on the graph of these nodes; the number of its first episode.
+
+    The reset of its first episode is the one after the last that the folder holds, so that a run
+    goes on where one stopped.
+
+    Raises:
+        DsrlError: the graph is not complete in time, or the episode manager refuses.
+    """
+    with closing(GraphClient("start_run")) as client:
+
+        def missing() -> list[str]:
+            return sorted(set(nodes) - client.node_names())
+
+        try:
+            client.wait_for("graph", lambda: client.is_complete and not missing(), WAIT_S)
+        except DsrlError as error:
+            names = ", ".join(missing()) or "none: somebody has not said yet how it is"
+            raise DsrlError(f"{error}; nodes that are missing: {names}") from error
+        return client.begin(mode, count, seed, EpisodeStore(out / "episodes").next_number())
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of the executable."""
+    parser = argparse.ArgumentParser(prog="start_run", description=__doc__)
+    parser.add_argument("--mode", choices=[str(mode) for mode in Mode], required=True)
+    parser.add_argument("--episodes", type=int, default=0, help="0: until stopped")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="the run's output folder")
+    parser.add_argument("--nodes", nargs="*", default=[], help="that must be there first")
+    given = parser.parse_args(remove_ros_args(args if args is not None else sys.argv)[1:])
+    try:
+        first = start_run(Mode(given.mode), given.episodes, given.seed, given.out, given.nodes)
+    except DsrlError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.stdout.write(f"run begun: {given.mode}, from episode {first}\n")
+
+
+if __name__ == "__main__":
+    main()

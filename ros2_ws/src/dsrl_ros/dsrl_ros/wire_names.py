@@ -1,0 +1,21 @@
+"""Names of joints and frames as a robot with an arm prefix has them on its topics."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dsrl_core.specs import RobotSpec
+
+
+def with_prefix(robot: RobotSpec, prefix: str) -> RobotSpec:
+    """The robot with this prefix; with an empty one as its file says."""
+    return replace(robot, arm_prefix=prefix) if prefix else robot
+
+
+def prefixed(robot: RobotSpec, name: str) -> str:
+    """A joint or frame of the robot file as it is called on the robot's topics."""
+    return f"{robot.arm_prefix}_{name}" if robot.arm_prefix else name
+
+
+def joint_names(robot: RobotSpec) -> list[str]:
+    return [prefixed(robot, name) for name in robot.joint_names]
