@@ -1,29 +1,48 @@
-"""The task franka_pick on a real FR3, whose own launch file (franka_ros2) runs beside it."""
+"""A task on a real FR3: franka_ros2, the controller of the robot file's command path, our nodes,
+cameras, RViz and the run. docs/robot.md tells what a cell needs before."""
 
-from pathlib import Path
+from typing import Any
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
 
-from dsrl_ros.graph import GraphOptions
-from dsrl_ros.launching import graph
+from dsrl_ros import launching, launching_cell
+from dsrl_ros.launching import GPU, ONE, ROBOT, RUN_ARGUMENTS, RVIZ_ARGUMENT, Values, argument
+from dsrl_ros.launching_cell import CAMERA_ARGUMENTS, CELL_ARGUMENTS
 
 ARGUMENTS = (
-    DeclareLaunchArgument("policy", default_value="", description="Empty: the task's own."),
-    DeclareLaunchArgument("out", default_value="runs/launch", description="Output folder."),
-    DeclareLaunchArgument("seed", default_value="0", description="Seed of the run."),
+    *CELL_ARGUMENTS,
+    *RUN_ARGUMENTS,
+    *CAMERA_ARGUMENTS,
+    RVIZ_ARGUMENT,
+    argument(
+        "machine",
+        ONE,
+        f"What starts here. {ONE}: all; {ROBOT}: driver, controller and chunk player; {GPU}: "
+        "cameras, policy, learner, recorder and the run.",
+        (ONE, ROBOT, GPU),
+    ),
 )
+
+
+def start(value: Values) -> list[Any]:
+    """franka_ros2 and the graph at once; the robot's settings, controller and run in turn."""
+    machine = value("machine")
+    options = value.options(simulated=False)
+    robot = launching_cell.robot_of(options)
+    brings_up = value.flag("bringup") and machine != GPU
+    around = launching_cell.bringup(value, robot) if brings_up else []
+    if machine != ROBOT:
+        around += launching_cell.cameras(value)
+    around += launching_cell.rviz(value, robot)
+    nodes = launching.graph(value, options, machine)
+    run = launching.run(value, options) if machine != ROBOT else []
+    if brings_up:
+        active = launching_cell.controller(value, robot, run)
+        told = ["--task", options.task, "--arm-prefix", options.arm_prefix]
+        run = [launching.step(value, "prepare_robot", told, [active])]
+    return [*around, *nodes, *run]
 
 
 def generate_launch_description() -> LaunchDescription:
     """What `ros2 launch dsrl_ros franka_pick.launch.py` starts."""
-    nodes = graph(
-        lambda value: GraphOptions(
-            task="franka_pick",
-            out=Path(value("out")),
-            policy=value("policy"),
-            seed=int(value("seed")),
-            simulated=False,
-        )
-    )
-    return LaunchDescription([*ARGUMENTS, nodes])
+    return launching.description(ARGUMENTS, start)

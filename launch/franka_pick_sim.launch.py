@@ -1,47 +1,36 @@
-"""The task franka_pick on a simulated FR3."""
+"""A task on the simulated FR3 (MuJoCo), which shows the face of franka_ros2 to the same nodes."""
 
-from pathlib import Path
+from typing import Any
 
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
 
-from dsrl_ros.graph import GraphOptions
-from dsrl_ros.launching import graph
+from dsrl_ros import launching, launching_cell
+from dsrl_ros.launching import RUN_ARGUMENTS, RVIZ_ARGUMENT, YES_OR_NO, Values, argument
 
-YES_OR_NO = ["true", "false"]
 ARGUMENTS = (
-    DeclareLaunchArgument("policy", default_value="", description="Empty: the task's own."),
-    DeclareLaunchArgument("out", default_value="runs/launch", description="Output folder."),
-    DeclareLaunchArgument("seed", default_value="0", description="Seed of the run."),
-    DeclareLaunchArgument(
-        "realtime",
-        default_value="false",
-        choices=YES_OR_NO,
-        description="Simulate at the clock on the wall.",
+    *RUN_ARGUMENTS,
+    argument("realtime", "false", "Simulate at the clock on the wall.", YES_OR_NO),
+    argument("viewer", "false", "Open the simulator's own window.", YES_OR_NO),
+    argument(
+        "operator", "true", "The automatic operator labels; otherwise a person does.", YES_OR_NO
     ),
-    DeclareLaunchArgument(
-        "viewer", default_value="false", choices=YES_OR_NO, description="Open a window."
-    ),
-    DeclareLaunchArgument(
-        "operator",
-        default_value="true",
-        choices=YES_OR_NO,
-        description="The automatic operator labels; otherwise a person does.",
-    ),
+    RVIZ_ARGUMENT,
 )
+
+
+def start(value: Values) -> list[Any]:
+    """The graph with its simulator, and the run once all of it answers."""
+    options = value.options(
+        simulated=True,
+        realtime=value.flag("realtime"),
+        viewer=value.flag("viewer"),
+        operator=value.flag("operator"),
+    )
+    window = launching_cell.rviz(value, launching_cell.robot_of(options), describe=True)
+    nodes = launching.graph(value, options)
+    return [*window, *nodes, *launching.run(value, options)]
 
 
 def generate_launch_description() -> LaunchDescription:
     """What `ros2 launch dsrl_ros franka_pick_sim.launch.py` starts."""
-    nodes = graph(
-        lambda value: GraphOptions(
-            task="franka_pick",
-            out=Path(value("out")),
-            policy=value("policy"),
-            seed=int(value("seed")),
-            realtime=value("realtime") == "true",
-            viewer=value("viewer") == "true",
-            operator=value("operator") == "true",
-        )
-    )
-    return LaunchDescription([*ARGUMENTS, nodes])
+    return launching.description(ARGUMENTS, start)

@@ -96,7 +96,7 @@ class Views:
 def scenes(catalog: Catalog, policy: PolicySpec, seed: int, count: int) -> Views:
     """The tool anywhere around and above the cube; in some of them the cube is in the hand."""
     task = catalog.task(RECIPE.task)
-    robot = catalog.robot(task.robot)
+    robot = catalog.robot(task.robot).in_lock_step
     kinematics, builder = Kinematics(robot), ObservationBuilder(with_truth(policy))
     simulated = SimulatedRobot(task, robot, policy.cameras)
     world = simulated.world

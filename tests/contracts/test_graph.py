@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from dsrl_core.errors import DsrlError
+from dsrl_ros.declaring import OF_ROS, check_values, declarations
 from dsrl_ros.graph import KINDS, GraphOptions, NodeKind, describe
-from dsrl_ros.parameters import OF_ROS, check_values, declarations
 
 SIMULATED = GraphOptions("franka_pick", Path("/tmp/unused"))
 ON_ROBOT = replace(SIMULATED, simulated=False)

@@ -12,8 +12,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from dsrl_core.errors import InvalidValue, UnknownName
+from dsrl_ros.declaring import check_values, declarations, declare
 from dsrl_ros.graph import KINDS, NodeKind
-from dsrl_ros.parameters import FrankaSimParameters, check_values, declarations, declare
+from dsrl_ros.parameters import FrankaSimParameters
 
 NODES = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 

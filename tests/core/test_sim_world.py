@@ -216,7 +216,7 @@ def test_a_set_point_period_between_physics_steps_is_refused(
     scene: PickScene, robot: RobotSpec
 ) -> None:
     with pytest.raises(InvalidValue, match="set_point_period_s"):
-        World(scene, replace(robot, set_point_period_s=0.021))
+        World(scene, replace(robot, set_point_period_s=0.0111))
 
 
 def test_it_is_much_faster_than_real_time(world: World) -> None:

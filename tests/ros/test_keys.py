@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import sys
 import termios
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from dsrl_ros.cli.keys import Keys
+from dsrl_ros.cli.up import heed
 
 CHILD = """
 import sys, time
@@ -54,3 +58,52 @@ def test_without_a_terminal_there_are_no_keys(
         with Keys() as keys:
             assert not keys.is_interactive
             assert keys.pressed() == ""
+
+
+class Pressed:
+    """Keys that were pressed one after the other."""
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = list(keys)
+
+    def pressed(self) -> str:
+        return self._keys.pop(0) if self._keys else ""
+
+
+class Asked:
+    """A client of which only stop and resume are used."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def serve(self, _: float) -> None:
+        pass
+
+    def hold(self) -> tuple[bool, str]:
+        self.asked.append("stop")
+        return True, "the arm is held (stop)"
+
+    def resume(self) -> tuple[bool, str]:
+        self.asked.append("resume")
+        return True, "the arm may move again"
+
+
+@pytest.mark.parametrize(
+    ("keys", "asked"),
+    [
+        ((" ",), ["stop"]),
+        (("r", "y"), ["resume"]),
+        (("r", "", "y"), ["resume"]),
+        (("r", "n"), []),
+        (("r", " "), ["stop"]),
+        (("x",), []),
+        ((), []),
+    ],
+)
+def test_space_stops_and_r_resumes_after_a_question(
+    keys: tuple[str, ...], asked: list[str]
+) -> None:
+    client: Any = Asked()
+    pressed: Any = Pressed(*keys)
+    heed(pressed, client, Console(file=io.StringIO()))
+    assert client.asked == asked

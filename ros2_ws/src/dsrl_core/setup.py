@@ -47,6 +47,7 @@ setup(
         "opencv-python-headless",
         "pydantic>=2",
         "pyyaml",
+        "ruckig",
         "pyzmq",
         "rosbags",
         "safetensors",

@@ -10,9 +10,9 @@ at `reset_wanted` (to carry it out).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
-from dsrl_core.episode_run import ResetWanted, Run
+from dsrl_core.episode_run import Ledger, ResetWanted, Run
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import (
@@ -34,15 +34,6 @@ OVERTIME_NS: Final = 2_000_000_000
 HOW_TO_RESUME: Final = "mend it, then let the arm go on: ./dsrl resume, or the button"
 
 _STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
-
-
-class Ledger(Protocol):
-    """What the manager needs of `dsrl_core.data.ledger.LabelLedger`."""
-
-    @property
-    def entries(self) -> tuple[Label, ...]: ...
-
-    def append(self, label: Label) -> Label: ...
 
 
 class EpisodeManager:
@@ -150,6 +141,7 @@ class EpisodeManager:
         if self._hold == before:
             return
         phase, told = self.status.phase, f"{self._hold}; {HOW_TO_RESUME}"
+        self.reset_wanted = None
         if not self._hold:
             if phase is Phase.RESETTING:
                 self._want_reset()
@@ -161,7 +153,6 @@ class EpisodeManager:
             self._change(message=f"invalid: {told}")
         elif phase in (Phase.IDLE, Phase.RESETTING, Phase.READY):
             # Where the arm will be after a hold nobody knows: READY is not ready any more.
-            self.reset_wanted = None
             is_ready = phase is Phase.READY
             self._change(phase=Phase.RESETTING if is_ready else phase, message=told)
 

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
-from dsrl_core.types import Mode
+from dsrl_core.types import Label, Mode
+
+
+class Ledger(Protocol):
+    """What the episode manager needs of `dsrl_core.data.ledger.LabelLedger`."""
+
+    @property
+    def entries(self) -> tuple[Label, ...]: ...
+
+    def append(self, label: Label) -> Label: ...
 
 
 @dataclass(frozen=True)

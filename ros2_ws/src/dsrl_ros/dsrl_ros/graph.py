@@ -16,6 +16,7 @@ import yaml
 from dsrl_core.errors import InvalidFile, InvalidValue, UnknownName
 from dsrl_core.policies import check_weights
 from dsrl_ros import parameters as declared
+from dsrl_ros.declaring import check_values, declarations
 from dsrl_ros.paths import catalog, share
 
 
@@ -125,7 +126,7 @@ def describe(options: GraphOptions) -> Graph:
             **configured.get(kind.name, {}),
             **overrides.get(kind.name, {}),
         }
-        declared.check_values(kind.name, kind.parameters, values)
+        check_values(kind.name, kind.parameters, values)
         # Only in lock-step does time go by the simulator's clock.
         if options.simulated and not options.realtime and kind is not SIMULATOR:
             values["use_sim_time"] = True
@@ -144,7 +145,7 @@ def _common(options: GraphOptions, kind: NodeKind) -> dict[str, Any]:
         "viewer": options.viewer,
         "arm_prefix": options.arm_prefix,
     }
-    return {name: values[name] for name in declared.declarations(kind.parameters) if name in values}
+    return {name: values[name] for name in declarations(kind.parameters) if name in values}
 
 
 def _read_config(options: GraphOptions) -> dict[str, dict[str, Any]]:

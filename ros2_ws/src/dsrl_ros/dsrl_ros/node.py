@@ -18,7 +18,7 @@ from rclpy.node import Node
 from rclpy.timer import Timer
 
 from dsrl_core.errors import DsrlError
-from dsrl_ros.parameters import declare
+from dsrl_ros.declaring import declare
 
 READY_VARIABLE = "DSRL_READY_FD"
 """Environment variable with the number of a pipe into which a node writes once it is ready."""

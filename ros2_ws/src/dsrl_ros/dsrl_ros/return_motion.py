@@ -39,7 +39,7 @@ class _Motion:
 
 
 class ReturnMotion:
-    """One goal at a time; `advance` with every tick of the chunk player."""
+    """The latest goal; `advance` with every tick of the chunk player."""
 
     def __init__(
         self,
@@ -126,11 +126,12 @@ class ReturnMotion:
         if joints.size == 0:
             joints = self._default
         why = self._unfit(joints) or self._refusal()
-        if self._motion is not None:
-            why = "the arm already returns to its start"
         if why:
             handle.abort()
             return ReturnToStart.Result(success=False, message=why, error_rad=math.nan)
+        if self._motion is not None:
+            # Whoever cancelled that one may be quicker with the next than the tick that sees it.
+            self._end(False, "another return was asked for", math.nan)
         now_ns = self._now_ns()
         ended = Future()
         self._motion = _Motion(handle, ended, joints, now_ns + self._timeout_ns)

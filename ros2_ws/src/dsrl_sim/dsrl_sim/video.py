@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -57,8 +57,8 @@ class Replay:
     def decide(
         self, observation: Observation, episode: int, sequence: int, mode: Mode, episode_seed: int
     ) -> Decision:
-        """The recorded decision of that sequence."""
-        return self.episode.steps[sequence].decision
+        """The recorded decision of that sequence, as if it had been made of this observation."""
+        return replace(self.episode.steps[sequence].decision, observation=observation)
 
 
 class FilmedRobot:

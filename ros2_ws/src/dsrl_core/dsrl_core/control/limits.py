@@ -143,7 +143,7 @@ class Limiter:
         # back with jerk j, the velocity changes by a^2 / 2 j within a / j.
         size, jerk = np.abs(now.acceleration), _OWN_SHARE * limits.jerk
         turns = np.abs(now.velocity) < size * size / (2.0 * jerk)
-        turn = np.where(turns, size**3 / (jerk * jerk), 0.0) - _ROUNDING
+        turn = np.where(turns, size**3 / (jerk * jerk), 0.0) - 2.0 * _ROUNDING
         is_above = np.minimum(now.position, stop) - turn >= limits.low
         is_below = np.maximum(now.position, stop) + turn <= limits.high
         return Brake(now, stop, bool((is_above & is_below).all()))

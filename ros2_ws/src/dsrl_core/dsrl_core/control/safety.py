@@ -224,7 +224,8 @@ class Safety:
         """
         state, limits = self._state, self.limits
         position = wanted.position
-        if (position < limits.low).any() or (position > limits.high).any():
+        beyond = np.maximum(limits.low - position, position - limits.high)
+        if np.maximum.reduce(beyond) > _TOLERANCE:
             return False
         if (np.abs(position - measured) > self._tracking_max).any():
             return False

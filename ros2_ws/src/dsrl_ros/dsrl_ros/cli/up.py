@@ -86,7 +86,7 @@ def _narrate(session: GraphSession, console: Console) -> None:
         while True:
             session.check()
             client.serve(_LISTEN_S)
-            _heed(keys, client, console)
+            heed(keys, client, console)
             status = client.status
             if status is None:
                 continue
@@ -98,7 +98,7 @@ def _narrate(session: GraphSession, console: Console) -> None:
                 return
 
 
-def _heed(keys: Keys, client: GraphClient, console: Console) -> None:
+def heed(keys: Keys, client: GraphClient, console: Console) -> None:
     """What a key asks for: the stop at once, going on only after a question."""
     key = keys.pressed()
     if key == " ":
