@@ -26,9 +26,7 @@ from tests.core.steering_setup import CountingPolicy, small_policy, small_task
 OBSERVATION = Observation(7, np.linspace(-0.2, 0.4, 9, dtype=np.float32))
 
 
-def weights(
-    folder: Path, seed: int = 0, critic_of: Any = "chunk", episodes: int = 1000
-) -> bytes:
+def weights(folder: Path, seed: int = 0, critic_of: Any = "chunk", episodes: int = 1000) -> bytes:
     torch.manual_seed(seed)
     model = untrained(context(folder), critic_of)
     model.episodes.fill_(episodes)

@@ -42,8 +42,8 @@ GRIPPER_STEP_M: Final = 1e-3
 """A commanded width that differs by less is not sent."""
 RETURN_SHARE: Final = 0.2
 """Share of the largest velocities at which the arm is brought back to a start."""
-_RETURNED_RAD: Final = 1e-4
-"""A scripted return is over so near to its goal."""
+_RETURNED: Final = 1e-4
+"""A scripted return is over so near to its goal [rad], and so slow [rad/s]."""
 
 ReturnState = Literal["none", "moving", "arrived", "blocked"]
 
@@ -80,7 +80,7 @@ class ChunkPlayer:
         self._shape = (horizon, self._actions.columns)
         self._row_ns = to_nanoseconds(action.period_s)
         self._period_ns = robot.set_point_period_ns
-        self._safety = safety
+        self._safety, self._is_lock_step = safety, not stops_at_end
         self._reference = Reference(
             self._actions, safety, self._row_ns, self._period_ns, stops_at_end
         )
@@ -154,14 +154,15 @@ class ChunkPlayer:
     def tick(self, now_ns: int, measured: Float64Array) -> Tick:
         """The set-point for a tick, with the measured position (joints,) [rad].
 
-        Ticking again at the same stamp gives the same set-point, except after `load`: then the
-        one that held the arm is taken back and the new chunk begins at this stamp.
+        In lock-step ticking again at the same stamp gives the same set-point, except after `load`:
+        then the one that held the arm is taken back and the new chunk begins at this stamp.
+        Otherwise the motion goes on although the clock does not.
         """
         if self._goal is not None:
             return Tick(self._on_the_way_back(now_ns, measured, self._goal), None)
         if self._episode is None:
             return Tick(None, None)
-        if now_ns <= self._last_ns:
+        if now_ns <= self._last_ns and self._is_lock_step:
             if not self._is_new:
                 return Tick(self._set_point, None)
             now_ns = self._last_ns
@@ -222,7 +223,8 @@ class ChunkPlayer:
             return None
         before = self._safety.motion
         motion = self._safety.lead(goal, np.zeros(len(goal)), measured, RETURN_SHARE)
-        if np.abs(motion.position - goal).max() < _RETURNED_RAD and not motion.velocity.any():
+        away, speed = np.abs(motion.position - goal).max(), np.abs(motion.velocity).max()
+        if away < _RETURNED and speed < _RETURNED:
             self._returning = "arrived"
         elif self._safety.hold_rule is not None or (motion.position == before.position).all():
             self._returning = "blocked"

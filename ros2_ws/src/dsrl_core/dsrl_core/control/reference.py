@@ -70,11 +70,12 @@ class Reference:
     def follow(self, now_ns: int, is_new: bool) -> int:
         """One tick later, at a time of the caller's clock; the time of the motion.
 
-        It is one period after the last, unless the ticks went away from it, or a chunk begins.
+        It is one period after the last, unless the clock is far ahead; it never goes back.
         """
         self._before = self._approach, self._line, self.time_ns
         due_ns = self.time_ns + self._period_ns
-        if is_new or abs(now_ns - due_ns) > SKEW_PERIODS * self._period_ns:
+        late_ns = now_ns - due_ns
+        if late_ns > SKEW_PERIODS * self._period_ns or (is_new and late_ns > 0):
             due_ns, self._is_off = now_ns, True
         self.time_ns = due_ns
         if is_new:
