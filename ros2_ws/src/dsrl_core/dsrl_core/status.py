@@ -62,7 +62,7 @@ class EpisodeStatus:
 
 @dataclass(frozen=True)
 class SafetyStatus:
-    """The chunk player's word on what keeps the arm safe: what was clamped, and whether it holds."""
+    """The chunk player's word on what keeps the arm safe: what was clamped, whether it is held."""
 
     held: bool = False
     """The arm is held; only a person's resume lets it go on."""

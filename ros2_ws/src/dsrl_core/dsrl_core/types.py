@@ -150,7 +150,7 @@ class SetPoint:
     joint_positions: Float64Array
     """Shape (joints,) [rad]."""
     joint_velocities: Float64Array
-    """Shape (joints,) [rad/s]: how fast the set-point moves there; a controller may feed it forward."""
+    """Shape (joints,) [rad/s]: how fast the set-point moves there; for feed-forward."""
     gripper_width_m: float | None = None
     """A new width to command, or None while it does not change."""
 

@@ -99,6 +99,8 @@ class RealTime:
         """Why the arm would be held again at once; empty: it may go on."""
         if problem := self._watch.check(self._node.now_ns()):
             return f"{problem[0]}: {problem[1]}"
+        if self._still_ticks < _STILL_TICKS:
+            return "the arm has not come to rest yet"
         self._planner.clear()
         self._was_held = False
         return ""
@@ -138,7 +140,9 @@ class RealTime:
         stamp_ns = self._playing.pace.tick(now_ns)
         self._last_ns = now_ns
         set_point = self._playing.tick(stamp_ns, measured)
-        if set_point is not None:
+        if set_point is None:
+            self._still_ticks = _STILL_TICKS
+        else:
             self._send(set_point, now_ns)
         if self._playing.hold and not self._was_held:
             # The tick itself held: a rule of safety's own.

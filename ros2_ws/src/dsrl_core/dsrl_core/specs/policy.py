@@ -41,10 +41,10 @@ ActionKind = Literal[
 """What a row of a chunk says, before the gripper width [m] that is the last field of every kind.
 
 joint_position: every joint's position [rad]. joint_delta: their change [rad]. joint_velocity: their
-velocity [rad/s]. The other kinds speak of the tool in the base frame. tool_delta: displacement [m] and
-yaw [rad], pointing down. end_effector_delta: displacement [m] and rotation vector [rad].
-end_effector_pose: position [m] and quaternion (w, x, y, z), which need not be normalised.
-Deltas add to where the commands have led, not to what is measured."""
+velocity [rad/s]. The other kinds speak of the tool in the base frame. tool_delta: displacement [m]
+and yaw [rad], pointing down. end_effector_delta: displacement [m] and rotation vector [rad].
+end_effector_pose: position [m] and quaternion (w, x, y, z), which need not be normalised. Deltas
+add to where the commands have led, not to what is measured."""
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -14,7 +14,7 @@ from dsrl_core.episode_run import ResetWanted
 from dsrl_core.errors import DsrlError
 from dsrl_core.layout import start_posture
 from dsrl_core.start_check import StartCheck
-from dsrl_core.status import EpisodeStatus
+from dsrl_core.status import INVALID, EpisodeStatus
 from dsrl_core.types import Mode
 from dsrl_interfaces import msg
 from dsrl_interfaces.srv import RunEpisodes
@@ -156,10 +156,11 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
     def _after_event(self) -> None:
         """Publish what changed, and see to a reset that is wanted."""
         if self._manager.status != self._published:
-            self._published = self._manager.status
+            before, self._published = self._published, self._manager.status
             stamped = replace(self._published, stamp_ns=self.now_ns())
             self._status.publish(status_to_message(stamped))
-            if self._published.outcome == "invalid":
+            is_told = before is not None and before.message == self._published.message
+            if self._published.outcome == INVALID and not is_told:
                 self.get_logger().error(self._published.message)
         wanted = self._manager.reset_wanted
         if wanted is not None:
