@@ -52,6 +52,7 @@ def main() -> None:
                 cell.resume()
                 cell.end()
             found[fault.name] = {"seconds": times, "rules": sorted(set(rules))}
+            print(f"{fault.name}: {', '.join(f'{value:.3f}' for value in times)} s", flush=True)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "holds.json").write_text(json.dumps(found, indent=1) + "\n")
     (RESULTS / "holds.md").write_text(report(found))

@@ -167,6 +167,8 @@ def test_a_search_may_look_further_the_more_its_critics_have_learned_from(
     made.set_weights(1, weights(tmp_path, episodes=episodes))
     decide(made, Mode.EVAL)
     assert policy.decoded == looks
+    decide(made, Mode.TRAIN)
+    assert policy.decoded == looks + 64 + task.steering.refinement_candidates
 
 
 def test_the_actor_explores_in_training_and_is_greedy_otherwise(tmp_path: Path) -> None:

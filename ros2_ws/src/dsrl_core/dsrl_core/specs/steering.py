@@ -89,10 +89,10 @@ class SteeringSpec:
     """A searched noise is worth the critics' mean minus so many of their standard deviations: what
     they disagree about is not trusted while there is little data."""
     candidates_first: Count = 4
-    """Noises that are looked at directly after the warm-up. The best of N noises is at most log N
-    nats away from the base policy, whatever the critics believe; see `candidates_at`."""
+    """Noises that greedy modes look at directly after the warm-up. The best of N noises is at most
+    log N nats away from the base policy, whatever the critics believe; see `candidates_at`."""
     candidates_doubled_every: Positive = 1.5
-    """Labelled episodes after which as many again are looked at."""
+    """Labelled episodes after which greedy modes look at as many again."""
     knots: Annotated[int, Field(ge=2)] = 2
     preset: str = "robot"
     """Settings of the algorithm to begin with."""
@@ -100,7 +100,7 @@ class SteeringSpec:
     """Settings that differ from the preset's; see the algorithm's config."""
 
     def candidates_at(self, episodes: int) -> int:
-        """How many noises are looked at with critics that have learned from so many episodes.
+        """How many noises greedy modes look at with critics that learned from so many episodes.
 
         Critics of ten episodes, most of them failures, prefer noises that no episode has tried;
         the fewer they may choose among, the less they can do worse than the base policy.

@@ -114,8 +114,10 @@ class _Steered:
     ) -> None:
         self._context, self._decoder, self._model, self._number = context, decoder, model, number
         self._pessimism = context.task.steering.pessimism
-        episodes = int(model.episodes[number])
-        self._search = NoiseSearch(context.task.steering, context.noise_map, episodes)
+        spec, noise_map = context.task.steering, context.noise_map
+        self._exploring = NoiseSearch(spec, noise_map, spec.candidates)
+        careful = spec.candidates_at(int(model.episodes[number]))
+        self._greedy = NoiseSearch(spec, noise_map, careful)
 
     @staticmethod
     def load(data: bytes, task: TaskSpec, policy: PolicyBackend) -> _Steered:
@@ -126,7 +128,11 @@ class _Steered:
     def choose(
         self, observation: Observation, mode: Mode, generator: np.random.Generator
     ) -> _Choice:
-        """As the task's selection says; greedy in every mode but training."""
+        """As the task's selection says; greedy in every mode but training.
+
+        Training tries out what young critics believe, right or wrong, and they learn from it;
+        greedy modes trust them with more noises the more they have learned.
+        """
         context, model = self._context, self._model
         encoded = _encode(self._decoder, observation)
         seen = context.features.see(observation.values[None], encoded.features)
@@ -142,7 +148,8 @@ class _Steered:
                 latents = flat.reshape(1, *context.noise_map.latent_shape)
                 found = Candidates(latents, np.full(1, math.nan, np.float32), None)
                 return self._decoded(found, encoded, "actor")
-            found = self._search.best(
+            search = self._exploring if mode is Mode.TRAIN else self._greedy
+            found = search.best(
                 lambda latents: self._scored(latents, state, seen, encoded), generator
             )
         return self._decoded(found, encoded, "search")

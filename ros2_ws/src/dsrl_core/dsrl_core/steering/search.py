@@ -52,11 +52,10 @@ class NoiseSearch:
     ELITE_STD_MIN: Final = 0.15
     """Spread that a refinement keeps, so that equal elites still explore."""
 
-    def __init__(self, spec: SteeringSpec, noise_map: NoiseMap, episodes: int) -> None:
-        """`episodes`: what the critics have learned from; see `SteeringSpec.candidates_at`."""
-        self._spec, self._noise_map = spec, noise_map
-        self._candidates = spec.candidates_at(episodes)
-        is_whole = self._candidates == spec.candidates
+    def __init__(self, spec: SteeringSpec, noise_map: NoiseMap, candidates: int) -> None:
+        """`candidates`: how many are looked at; a search of less than all is not refined."""
+        self._spec, self._noise_map, self._candidates = spec, noise_map, candidates
+        is_whole = candidates == spec.candidates
         self._rounds = spec.refinements if spec.selection == "cem" and is_whole else 0
 
     def best(self, score: Score, generator: np.random.Generator) -> Candidates:
