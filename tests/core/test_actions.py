@@ -96,8 +96,8 @@ def test_joint_velocities_last_for_a_period() -> None:
 
 def test_an_end_effector_delta_moves_and_turns_the_tool_in_the_base_frame() -> None:
     actions, _ = actions_of("end_effector_delta")
-    for _ in range(2):
-        joints = actions.begin(np.array([0.01, 0.02, 0.0, 0.0, 0.1, 0.0, WIDTH]))
+    for _ in range(8):
+        joints = actions.begin(np.array([0.0025, 0.005, 0.0, 0.0, 0.025, 0.0, WIDTH]))
     pose = KINEMATICS.tool_pose(joints)
     np.testing.assert_allclose(pose.position, [0.52, 0.04, 0.2], atol=1e-4)
     # 0.2 rad about y, after pointing down (half a turn about x)

@@ -67,7 +67,15 @@ class GripperPlanner:
         """Why the hand is not to be trusted any more, or None. Only `clear` forgets it."""
         self.missed = 0
         """Goals that ended elsewhere than asked, without a fault: a grasp of nothing, mostly."""
-        self._forget()
+        self._phase = _Phase.IDLE
+        self._goal: Goal | None = None
+        self._sent: Command | None = None
+        self._answer_by_ns = 0
+        self._wanted: float | None = None
+        self._side = 0
+        """-1 or 1: narrower or wider than the goal is wanted, since `_since_ns`; 0: as the goal."""
+        self._since_ns = 0
+        self._halting = False
 
     @property
     def is_busy(self) -> bool:
@@ -143,18 +151,9 @@ class GripperPlanner:
     def clear(self) -> None:
         """A person has looked at the hand; nothing of before is waited for or wanted any more."""
         self.fault = None
-        self._forget()
-
-    def _forget(self) -> None:
-        self._phase = _Phase.IDLE
-        self._goal: Goal | None = None
-        self._sent: Command | None = None
-        self._answer_by_ns = 0
-        self._wanted: float | None = None
-        self._side = 0
-        """-1 or 1: narrower or wider than the goal is wanted, since `_since_ns`; 0: as the goal."""
-        self._since_ns = 0
-        self._halting = False
+        self._phase, self._goal, self._sent = _Phase.IDLE, None, None
+        self._answer_by_ns = self._since_ns = self._side = 0
+        self._wanted, self._halting = None, False
 
     def _side_of(self, width_m: float) -> int:
         if self._goal is None:

@@ -177,7 +177,8 @@ class Watch:
 
     def _look_at(self, picture: _Picture, content: int, now_ns: int) -> None:
         if picture.content == content:
-            picture.restless = 0
+            if picture.restless < _RESTLESS:
+                picture.restless = 0
             return
         is_first = picture.content is None
         if not is_first and not self._has_stirred(picture):
@@ -185,8 +186,11 @@ class Watch:
         picture.content, picture.since_ns, picture.arm = content, now_ns, self._arm
 
     def _has_stirred(self, picture: _Picture) -> bool:
-        if self._arm is None or picture.arm is None:
+        if self._arm is None:
             return True
+        if picture.arm is None:
+            picture.arm = self._arm
+            return False
         return float(np.abs(self._arm - picture.arm).max()) > _STIRRED_RAD
 
     def _frozen(self, picture: _Picture, seen_ns: int) -> str:
