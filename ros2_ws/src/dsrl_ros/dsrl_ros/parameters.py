@@ -72,6 +72,13 @@ class ChunkPlayerParameters(TaskParameters):
         minimum=0.0,
         maximum=60.0,
     )
+    force_scale: float = parameter(
+        1.0,
+        "External forces may be larger by this factor than the robot file says: for a simulated "
+        "arm, which is stiffer. Not in lock-step.",
+        minimum=1.0,
+        maximum=100.0,
+    )
     gripper: bool = parameter(True, "Whether the arm has a gripper. Not in lock-step.")
     gripper_homing: bool = parameter(
         False, "The gripper looks for its end stops at the start of the node. Not in lock-step."
@@ -172,6 +179,12 @@ class FrankaSimParameters(TaskParameters):
         unit="s, wall clock",
         minimum=0.05,
         maximum=10.0,
+    )
+    force_scale: float = parameter(
+        1.0,
+        "Thresholds of the collision detection are the robot file's times this factor.",
+        minimum=1.0,
+        maximum=100.0,
     )
     state_rate_hz: float = parameter(
         100.0,

@@ -26,6 +26,9 @@ from dsrl_ros.playing import Playing
 from dsrl_ros.return_motion import ReturnMotion
 from dsrl_ros.robot_watch import RobotWatch, watch_processes
 
+_OF_MOTION: Final = ("stale_", "lost_")
+"""Rules that hold an arm that moves; to one that stands they are no danger, and a motion that is
+begun meanwhile is held at once."""
 _STILL_RAD_S: Final = 1e-3
 _STILL_TICKS: Final = 10
 """So many set-points at rest are sent before there are none any more."""
@@ -160,6 +163,9 @@ class RealTime:
     def _look_for_trouble(self, now_ns: int) -> None:
         """Hold for whatever is wrong with the inputs, the gripper or the wait for a chunk."""
         problem = self._watch.check(now_ns)
+        is_moving = self._playing.is_playing or self._return.is_moving
+        if problem is not None and not is_moving and problem[0].startswith(_OF_MOTION):
+            return
         if problem is None and self._planner.fault is not None:
             problem = "gripper", self._planner.fault
         if problem is None and self._playing.is_playing:

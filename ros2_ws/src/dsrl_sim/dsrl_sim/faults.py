@@ -69,8 +69,17 @@ class Cell:
         os.kill(process, signal.SIGKILL)
 
     def is_back(self, node: str) -> None:
-        """Wait until a process was started again."""
+        """Wait until a process that was killed has been started again and is ready: one that is
+        killed before would be given up."""
         self.client.wait_for(node, lambda: self.session.process_id(node) is not None, _WAIT_S)
+        if node == "noise_actor":
+            self.client.wait_for(node, lambda: self._publishers(topics.ACTION_CHUNK) > 1, _WAIT_S)
+        else:
+            self.client.wait_for(node, lambda: self._publishers(topics.POLICY_INFO) > 0, _WAIT_S)
+        self.client.spin(_READY_S)
+
+    def _publishers(self, topic: topics.Topic) -> int:
+        return int(self.client.node.count_publishers(topic.name))
 
     def user_stop(self, pressed: bool) -> None:
         self._call(self._user_stop, SetBool.Request(data=pressed))
@@ -153,6 +162,7 @@ class Cell:
         """
         until_s = time.monotonic() + _WAIT_S
         while not self.is_in(Phase.RUNNING):
+            self.session.check()
             if self.is_held:
                 self.resume()
             if time.monotonic() > until_s:
@@ -173,6 +183,7 @@ class Cell:
         began_s = time.monotonic()
         fault.provoke(self)
         while not self.is_held:
+            self.session.check()
             if time.monotonic() - began_s > _WAIT_S:
                 raise TimeoutError(f"{fault.name}: not held within {_WAIT_S:.0f} s")
             self.client.serve(0.02)
@@ -189,6 +200,8 @@ class Cell:
 
 
 _INTO_IT_S: Final = 0.4
+_READY_S: Final = 1.5
+"""After its publishers are there, a node is ready within."""
 
 
 @dataclass(frozen=True)

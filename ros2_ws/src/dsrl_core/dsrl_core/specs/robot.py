@@ -141,6 +141,18 @@ class RobotSpec:
         """The same arm with the set-point period of lock-step simulation."""
         return replace(self, set_point_period_s=self.lock_step_period_s)
 
+    def pressing(self, scale: float) -> RobotSpec:
+        """The same arm with all limits of external forces multiplied: for a simulated one, whose
+        servos are stiffer than an impedance controller and press harder."""
+        limits = {
+            name: tuple(scale * value for value in values)
+            for name, values in vars(self.collision).items()
+            if not name.startswith("_")
+        }
+        return replace(
+            self, force_max_n=scale * self.force_max_n, collision=CollisionSpec(**limits)
+        )
+
     @property
     def model_path(self) -> Path:
         return self.folder / self.model_file

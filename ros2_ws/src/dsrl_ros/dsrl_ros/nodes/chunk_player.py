@@ -92,7 +92,7 @@ def _in_real_time(robot: RobotSpec, given: ChunkPlayerParameters) -> RobotSpec:
     """The robot with the rate and the patience that the parameters ask for."""
     rate_hz = given.set_point_rate_hz
     return replace(
-        robot,
+        robot.pressing(given.force_scale),
         set_point_period_s=1.0 / rate_hz if rate_hz else robot.set_point_period_s,
         joint_states_age_max_s=given.patience * robot.joint_states_age_max_s,
         robot_state_age_max_s=given.patience * robot.robot_state_age_max_s,

@@ -26,7 +26,7 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
         parameters = self.parameters
         known = catalog()
         task = known.task(parameters.task)
-        spec = known.robot(task.robot)
+        spec = known.robot(task.robot).pressing(parameters.force_scale)
         policy = known.policy(parameters.policy or task.policy)
         if parameters.lock_step:
             spec = spec.in_lock_step
