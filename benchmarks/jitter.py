@@ -3,8 +3,9 @@
 ./dsrl bench jitter                      # 100 and 250 Hz, 60 s each
 ./dsrl bench jitter --seconds 600
 
-A real-time simulation of training episodes; the times are taken by the chunk player itself, where
-the set-points go out. `steered` says how much the learner did meanwhile.
+A real-time simulation of training episodes, after a warm-up in lock-step; the times are taken by
+the chunk player itself, where the set-points go out. `updates` says how much the learner did
+meanwhile; `load` is the machine's, which runs simulator, policy, learner and all else.
 """
 
 from __future__ import annotations
@@ -19,11 +20,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from dsrl_core.status import Phase
 from dsrl_core.types import Mode
+from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession, SessionOptions
+from dsrl_sim.faults import Cell
 
 RESULTS = Path(__file__).parent / "results"
 TASK = "franka_pick"
+WARM_UP = 14
+"""Training episodes, in lock-step, after which every further one is learned from."""
 
 
 def main() -> None:
@@ -38,36 +44,37 @@ def main() -> None:
 
 
 def measure(rate_hz: int, seconds: float) -> dict[str, float]:
-    """Set-points of one graph at this rate."""
-    overrides = (
-        f"chunk_player.set_point_rate_hz={rate_hz}",
-        # Learning begins with the first label, not after the warm-up.
-        "learner.slice_s=0.03",
-    )
-    options = SessionOptions(realtime=True, overrides=overrides)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        GraphSession(TASK, Path(folder) / "run", 3, options) as session,
-    ):
-        client = session.client
-        client.begin(Mode.TRAIN, 0, 3, 0)
-        until_s = time.monotonic() + seconds
-        while time.monotonic() < until_s:
-            session.check()
-            client.serve(0.2)
-            if client.safety is not None and client.safety.held:
-                client.resume()
-        safety, learner = client.safety, client.learner
-        assert safety is not None
-        return {
-            "rate_hz": rate_hz,
-            "set_points": safety.set_points,
-            "missed_periods": safety.missed_periods,
-            "p99_ms": 1e3 * safety.period_p99_s,
-            "updates": learner.updates,
-            "seconds": seconds,
-            "load": os.getloadavg()[0],
-        }
+    """Set-points of one graph at this rate, in a run that is past its warm-up."""
+    known = catalog()
+    shape = known.policy(known.task(TASK).policy).chunk_shape
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run"
+        with GraphSession(TASK, out, 3) as session:
+            session.run(Mode.TRAIN, WARM_UP)
+        options = SessionOptions(
+            realtime=True, overrides=(f"chunk_player.set_point_rate_hz={rate_hz}",)
+        )
+        with GraphSession(TASK, out, 3, options) as session:
+            cell, client = Cell(session, shape), session.client
+            until_s = time.monotonic() + seconds
+            while time.monotonic() < until_s:
+                if cell.is_held:
+                    cell.resume()
+                if cell.is_in(Phase.IDLE):
+                    client.begin(Mode.TRAIN, 0, 3, WARM_UP)
+                session.check()
+                client.serve(0.2)
+            safety, learner = client.safety, client.learner
+    assert safety is not None
+    return {
+        "rate_hz": rate_hz,
+        "set_points": safety.set_points,
+        "missed_periods": safety.missed_periods,
+        "p99_ms": 1e3 * safety.period_p99_s,
+        "updates": learner.updates,
+        "seconds": seconds,
+        "load": os.getloadavg()[0],
+    }
 
 
 def report(rows: list[dict[str, float]]) -> str:

@@ -20,6 +20,9 @@ _SLACK: Final = 1.01
 """Rounding of a sender that goes up to its limits."""
 _RESTART_PERIODS: Final = 10
 """After a silence as long as this a stream begins anew."""
+_START_ROOM: Final = 0.1
+"""How far [rad], [m] a stream may begin from where the arm is told to be: an impedance controller
+has no such limit, and the first set-points may get lost on a busy machine."""
 
 
 _Timed: TypeAlias = tuple[float, Float64Array]
@@ -92,8 +95,8 @@ class CommandCheck:
             self.reset()
             self._counted.append((0.0, values))
             self._stamped.append((0.0, values))
-            room = self._limits.velocity * (self._period_s * _SLACK)
-            return self._limits.start_error if (np.abs(values - held) > room).any() else None
+            too_far = (np.abs(values - held) > _START_ROOM).any()
+            return self._limits.start_error if too_far else None
         self._counted.append((self._counted[-1][0] + self._period_s, values))
         passed_s = max(periods, 1) * self._period_s
         self._stamped.append((self._stamped[-1][0] + passed_s, values))
