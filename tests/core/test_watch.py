@@ -161,7 +161,7 @@ def test_an_arm_at_rest_before_a_camera_without_noise_is_no_fault(inputs: Inputs
 
 
 def test_a_camera_with_noise_that_freezes_is_noticed_before_the_arm_moves(inputs: Inputs) -> None:
-    for step in range(40):
+    for step in range(80):
         inputs.picture = step
         assert inputs.step() is None
     rule, _, after_s = inputs.noticed()

@@ -14,6 +14,7 @@ broken and a sentence for people; whoever asks holds the arm with it (`Safety.ho
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -37,9 +38,11 @@ _EVENT_NS: Final = to_nanoseconds(1.0)
 """What happens in a moment is reported for this long."""
 _STIRRED_RAD: Final = 0.02
 """An arm that moved a joint so far has changed what any camera sees that shows it."""
-_RESTLESS: Final = 20
-"""Pictures that differ in a row before an arm at rest: such a camera has noise, it never gives two
-equal pictures while it lives."""
+_RESTING_RAD: Final = 1e-4
+"""An arm that moved no joint further is at rest."""
+_RESTLESS: Final = 60
+"""Pictures in a row that differ before an arm at rest: such a camera has noise, it never gives two
+equal pictures while it lives. Fingers that close, or a thing that falls, change fewer."""
 
 
 @dataclass
@@ -176,29 +179,28 @@ class Watch:
         return ""
 
     def _look_at(self, picture: _Picture, content: int, now_ns: int) -> None:
+        if picture.arm is None:
+            picture.arm = self._arm
         if picture.content == content:
             if picture.restless < _RESTLESS:
                 picture.restless = 0
             return
-        is_first = picture.content is None
-        if not is_first and not self._has_stirred(picture):
-            picture.restless = min(picture.restless + 1, _RESTLESS)
+        if picture.content is not None and self._way(picture) <= _RESTING_RAD:
+            picture.restless += 1
         picture.content, picture.since_ns, picture.arm = content, now_ns, self._arm
 
-    def _has_stirred(self, picture: _Picture) -> bool:
-        if self._arm is None:
-            return True
-        if picture.arm is None:
-            picture.arm = self._arm
-            return False
-        return float(np.abs(self._arm - picture.arm).max()) > _STIRRED_RAD
+    def _way(self, picture: _Picture) -> float:
+        """How far a joint has come since a picture changed [rad]; infinite where nobody knows."""
+        if self._arm is None or picture.arm is None:
+            return math.inf
+        return float(np.abs(self._arm - picture.arm).max())
 
     def _frozen(self, picture: _Picture, seen_ns: int) -> str:
         """Why a picture is taken for frozen. Without noise an arm at rest gives equal pictures."""
         same_ns = seen_ns - picture.since_ns
         if same_ns < self._frozen_ns:
             return ""
-        if picture.restless < _RESTLESS and not self._has_stirred(picture):
+        if picture.restless < _RESTLESS and self._way(picture) <= _STIRRED_RAD:
             return ""
         return f"its picture has not changed for {_seconds(same_ns)} while its stamps went on"
 
