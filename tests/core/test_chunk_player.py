@@ -2,80 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dsrl_core.catalog import Catalog
 from dsrl_core.control.chunk_player import ChunkPlayer
-from dsrl_core.control.kinematics import Kinematics, pointing_down
 from dsrl_core.control.safety import Safety
-from dsrl_core.errors import InvalidFile, InvalidValue
-from dsrl_core.specs import ActionSpec, FieldSpec
-from dsrl_core.types import Decision, Observation, final_decision
-
-ROBOT = Catalog.default().robot("fr3").in_lock_step
-KINEMATICS = Kinematics(ROBOT)
-FIELDS = (FieldSpec("displacement", 3), FieldSpec("yaw", 1), FieldSpec("gripper_width", 1))
-ACTION = ActionSpec(kind="tool_delta", fields=FIELDS, period_s=0.1)
-HORIZON = 4
-TICK = ROBOT.set_point_period_ns
-ROW = 100_000_000
-T0 = 1_000_000_000
-READY = KINEMATICS.solve(
-    pointing_down(np.array([0.5, 0.0, 0.2]), 0.0), np.array(ROBOT.start_joint_positions_rad)
-).joint_positions
-
-
-class Bench:
-    """A player with an arm that follows perfectly, ticked as a lock-step simulation does."""
-
-    def __init__(self, deadline_ns: int = 10**15, episode: int = 7) -> None:
-        self.safety = Safety(ROBOT, KINEMATICS)
-        self.player = ChunkPlayer(ROBOT, ACTION, HORIZON, KINEMATICS, self.safety)
-        self.player.start(T0, READY, episode, deadline_ns)
-        self.episode = episode
-        self.now, self.measured = T0, READY
-        self.set_points, self.requests = [], []
-
-    def decision(self, chunk, sequence=None, episode=None) -> Decision:
-        chunk = np.asarray(chunk, dtype=np.float32)
-        pending = self.player.pending
-        number = pending.sequence if sequence is None and pending else sequence or 0
-        nothing = np.zeros((0, 0), dtype=np.float32)
-        observation = Observation(self.now, np.zeros(3, dtype=np.float32))
-        owner = self.episode if episode is None else episode
-        return Decision(owner, number, observation, nothing, nothing, chunk, "base")
-
-    def tick(self, chunk=None):
-        """One tick; a chunk that is asked for comes at once. True while the episode goes on."""
-        tick = self.player.tick(self.now, self.measured)
-        if tick.request is not None:
-            self.requests.append(tick.request)
-            if not tick.request.final and chunk is not None:
-                assert self.player.load(self.decision(chunk)) is None
-                tick = self.player.tick(self.now, self.measured)
-        self.set_points.append(tick.set_point)
-        self.measured = tick.set_point.joint_positions
-        self.now += TICK
-        return not self.player.is_over
-
-    def run(self, chunks) -> None:
-        for chunk in chunks:
-            for _ in range(HORIZON * ROW // TICK):
-                self.tick(chunk)
-
-    @property
-    def tool(self) -> np.ndarray:
-        return KINEMATICS.tool_pose(self.measured).position
-
-
-def rows(*displacement: float, yaw: float = 0.0, width: float = 0.08) -> np.ndarray:
-    return np.array([[*displacement, yaw, width]] * HORIZON, dtype=np.float32)
+from dsrl_core.errors import InvalidValue
+from dsrl_core.types import Observation, final_decision
+from tests.core.chunk_player_setup import (
+    ACTION,
+    HORIZON,
+    KINEMATICS,
+    READY,
+    ROBOT,
+    ROW,
+    T0,
+    TICK,
+    Bench,
+    rows,
+)
 
 
 def test_the_tool_goes_where_the_actions_sum_up_to() -> None:
@@ -203,25 +151,6 @@ def test_the_deadline_ends_the_episode_and_the_arm_comes_to_rest() -> None:
     assert bench.requests[-1] is final
 
 
-@pytest.mark.parametrize(
-    ("reason", "change"),
-    [
-        ("another episode", {"episode": 3}),
-        ("another sequence", {"sequence": 5}),
-        ("wrong shape", {"chunk": np.zeros((3, 5), dtype=np.float32)}),
-        ("not finite", {"chunk": np.full((4, 5), np.nan, dtype=np.float32)}),
-    ],
-)
-def test_a_chunk_that_does_not_fit_is_refused_counted_and_may_come_again(reason, change) -> None:
-    bench = Bench()
-    bench.player.tick(T0, READY)
-    good = bench.decision(rows(0.0, 0.0, 0.0))
-    assert bench.player.load(replace(good, **change)).startswith(reason)
-    assert bench.player.refused == {reason: 1}
-    assert bench.player.load(good) is None
-    assert bench.player.load(good).startswith("not asked for")
-
-
 def test_a_closing_record_is_no_chunk() -> None:
     bench = Bench()
     bench.player.tick(T0, READY)
@@ -256,12 +185,6 @@ def test_from_an_unknown_position_nothing_is_sent_and_the_episode_is_invalid() -
     assert tick.set_point is None
     assert (tick.request.reason, tick.request.episode) == ("invalid", 8)
     assert bench.player.tick(T0 + TICK, READY) == type(tick)(None, None)
-
-
-def test_actions_of_another_layout_are_refused() -> None:
-    action = replace(ACTION, fields=(FieldSpec("joints", 7),))
-    with pytest.raises(InvalidFile, match=r"joints \(7\); expected sizes"):
-        ChunkPlayer(ROBOT, action, HORIZON, KINEMATICS, Safety(ROBOT, KINEMATICS))
 
 
 numbers = st.one_of(st.floats(width=32), st.floats(-0.0625, 0.0625, width=32))

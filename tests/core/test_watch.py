@@ -160,6 +160,14 @@ def test_an_arm_at_rest_before_a_camera_without_noise_is_no_fault(inputs: Inputs
     assert inputs.step(500) is None
 
 
+def test_a_slow_motion_is_not_taken_for_a_cameras_noise(inputs: Inputs) -> None:
+    for step in range(200):
+        inputs.picture = step
+        inputs.joints += 0.003
+        inputs.step()
+    assert inputs.step(500) is None
+
+
 def test_a_camera_with_noise_that_freezes_is_noticed_before_the_arm_moves(inputs: Inputs) -> None:
     for step in range(80):
         inputs.picture = step

@@ -82,7 +82,8 @@ def test_a_label_needs_no_number_and_the_next_episode_begins(up: Terminal) -> No
     up.wait_for_text("Episode 1 is over (deadline); label it")
     entries = LedgerFollower(up.out / "ledger.jsonl").new()
     assert [(entry.outcome, entry.note) for entry in entries] == [("failure", "missed by a finger")]
-    assert EpisodeStore(up.out / "episodes").numbers() == [0, 1]
+    store = EpisodeStore(up.out / "episodes")
+    wait_until("record of episode 1", lambda: store.numbers() == [0, 1])
 
 
 def test_undo_takes_the_last_label_back_and_it_can_be_given_anew(up: Terminal) -> None:

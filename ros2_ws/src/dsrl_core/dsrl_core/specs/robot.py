@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from dsrl_core.specs.values import STRICT, Joints, Positive, Vector3
+from dsrl_core.specs.values import FINITE, Joints, Positive, Vector3
 from dsrl_core.types import to_nanoseconds
 
 CommandPath = Literal["crisp_joint", "crisp_pose", "joint_trajectory"]
@@ -17,7 +17,7 @@ CommandPath = Literal["crisp_joint", "crisp_pose", "joint_trajectory"]
 joint_trajectory: the stock joint_trajectory_controller."""
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=FINITE)
 class KeepOutBox:
     """A box in the base frame that the tool point may not enter."""
 
@@ -31,7 +31,7 @@ class KeepOutBox:
         return self
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=FINITE)
 class CollisionSpec:
     """Thresholds of the robot's own collision detection, set while it is idle.
 
@@ -53,7 +53,7 @@ class CollisionSpec:
         return self
 
 
-@dataclass(frozen=True, config=STRICT)
+@dataclass(frozen=True, config=FINITE)
 class RobotSpec:
     """A robot file: names, limits and timing of one arm with a parallel gripper."""
 

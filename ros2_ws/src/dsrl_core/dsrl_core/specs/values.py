@@ -8,6 +8,8 @@ from pydantic import ConfigDict, Field
 
 STRICT: Final = ConfigDict(extra="forbid")
 """A key that is not known is refused, with those that are."""
+FINITE: Final = ConfigDict(**STRICT, allow_inf_nan=False)
+"""Strict, and of numbers only: nothing is larger than NaN, such a limit would be none."""
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
