@@ -1,4 +1,4 @@
-"""The state machine of episodes: its story, its refusals, and what holds in any order of events."""
+"""The state machine of episodes: its story and its refusals."""
 
 from __future__ import annotations
 
@@ -6,71 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
 
 from dsrl_core.data.ledger import LabelLedger
 from dsrl_core.episode_manager import OVERTIME_NS, REPEATS_MAX, EpisodeManager
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.seeding import reset_seed
-from dsrl_core.status import INVALID, LearnerStatus, Phase, RecordedEpisode, SafetyStatus
-from dsrl_core.types import ChunkRequest, Label, Mode, Outcome
-
-LIMIT_NS = 6_400_000_000
-START_NS = 1_000_000_000
-HELD = SafetyStatus(True, "force", "41 N on the tool")
-FREE = SafetyStatus()
-
-
-def label(episode: int, outcome: Outcome = Outcome.SUCCESS) -> Label:
-    return Label(episode, outcome, float(outcome is Outcome.SUCCESS), "test", 5)
-
-
-def recorded(episode: int, end_reason: str = "ended") -> RecordedEpisode:
-    return RecordedEpisode(episode, "x", 3, 12, 0, end_reason, Mode.TRAIN)
-
-
-def final(episode: int, reason: str = "deadline") -> ChunkRequest:
-    return ChunkRequest(START_NS + LIMIT_NS, episode, 4, 4, reason, final=True)
-
-
-class MemoryLedger:
-    """Writes nothing to disk; the rules of what holds are the real ledger's business."""
-
-    def __init__(self) -> None:
-        self.entries: tuple[Label, ...] = ()
-
-    def append(self, label: Label) -> Label:
-        written = replace(label, entry=len(self.entries) + 1)
-        self.entries += (written,)
-        return written
-
-
-def manager_at(phase: Phase) -> EpisodeManager:
-    """A manager whose first episode of three is in this phase."""
-    ledger, mode = MemoryLedger(), Mode.BASE
-    if phase is Phase.READY:
-        ledger.append(label(0))
-        mode = Mode.TRAIN
-    manager = EpisodeManager(ledger, LIMIT_NS, 0, wait_for_learner=True)
-    if phase is Phase.IDLE:
-        return manager
-    manager.run(mode, 3, seed=1, first_index=0)
-    if phase is not Phase.RESETTING:
-        manager.world_ready(0, START_NS)
-    if phase in (Phase.AWAITING_LABEL, Phase.DONE):
-        manager.requested(final(0))
-    if phase is Phase.DONE:
-        manager.label(label(0, Outcome.FAILURE))
-    assert manager.status.phase is phase
-    return manager
+from dsrl_core.status import INVALID, LearnerStatus, Phase
+from dsrl_core.types import Mode, Outcome
+from tests.core.episode_manager_setup import (
+    FREE,
+    HELD,
+    LIMIT_NS,
+    START_NS,
+    MemoryLedger,
+    final,
+    label,
+    manager_at,
+    recorded,
+)
 
 
 def test_a_run_resets_runs_and_ends_each_episode() -> None:
@@ -296,118 +249,3 @@ def test_labels_are_in_the_real_ledger(tmp_path: Path) -> None:
         manager.world_ready(0, START_NS)
         written = manager.label(label(0))
         assert (written.entry, ledger.outcome_of(0)) == (1, Outcome.SUCCESS)
-
-
-ALLOWED = {
-    Phase.IDLE: {Phase.RESETTING},
-    Phase.RESETTING: {Phase.READY, Phase.RUNNING, Phase.IDLE},
-    # Back: the arm was held.
-    Phase.READY: {Phase.RUNNING, Phase.RESETTING, Phase.IDLE},
-    # To IDLE at once: the last of a run, on disk before its end was heard of, labelled by then.
-    Phase.RUNNING: {Phase.AWAITING_LABEL, Phase.DONE, Phase.IDLE},
-    Phase.AWAITING_LABEL: {Phase.DONE, Phase.RESETTING, Phase.IDLE},
-    Phase.DONE: {Phase.AWAITING_LABEL, Phase.RESETTING, Phase.IDLE},
-}
-NUMBERS = st.integers(0, 4)
-
-
-class AnyOrder(RuleBasedStateMachine):
-    """Events of any kind, about any episode, in any order and more than once."""
-
-    @initialize(wait=st.booleans())
-    def begin(self, wait: bool) -> None:
-        self.ledger = MemoryLedger()
-        self.wait = wait
-        self.manager = EpisodeManager(self.ledger, LIMIT_NS, 0, wait_for_learner=wait)
-        self.before = self.manager.status
-        self.entries = 0
-
-    @rule(mode=st.sampled_from(Mode), count=st.integers(0, 3))
-    def run(self, mode: Mode, count: int) -> None:
-        try:
-            self.manager.run(mode, count, 1, 0)
-        except DsrlError:
-            assert self.before.phase is not Phase.IDLE
-
-    @rule()
-    def stop(self) -> None:
-        self.manager.stop()
-
-    @rule(episode=NUMBERS)
-    def world_ready(self, episode: int) -> None:
-        self.manager.world_ready(episode, START_NS)
-
-    @rule(episode=NUMBERS)
-    def reset_failed(self, episode: int) -> None:
-        self.manager.reset_failed(episode, "no answer")
-
-    @rule(entries=st.integers(0, 9), pending=st.integers(0, 1), version=st.integers(0, 9))
-    def learner(self, entries: int, pending: int, version: int) -> None:
-        status = LearnerStatus(version, updates_pending=pending, ledger_entries=entries)
-        self.manager.learner_progress(status)
-
-    @rule(episode=NUMBERS, reason=st.sampled_from(["deadline", "ended", INVALID]))
-    def closing(self, episode: int, reason: str) -> None:
-        self.manager.requested(final(episode, reason))
-
-    @rule(episode=NUMBERS, outcome=st.sampled_from(Outcome), stamp=st.integers(0, 3))
-    def press(self, episode: int, outcome: Outcome, stamp: int) -> None:
-        try:
-            self.manager.label(replace(label(episode, outcome), stamp_ns=stamp))
-        except InvalidValue:
-            assert len(self.ledger.entries) == self.entries
-        self.entries = len(self.ledger.entries)
-
-    @rule(episode=NUMBERS, reason=st.sampled_from(["deadline", "ended", INVALID]))
-    def stored(self, episode: int, reason: str) -> None:
-        self.manager.recorded(recorded(episode, reason))
-
-    @rule()
-    def lost(self) -> None:
-        self.manager.lost("franka_sim is gone")
-
-    @rule(safety=st.sampled_from([HELD, FREE]))
-    def safety(self, safety: SafetyStatus) -> None:
-        self.manager.safety(safety)
-
-    @precondition(lambda self: self.manager.reset_wanted is not None)
-    @rule()
-    def carry_out(self) -> None:
-        wanted, self.manager.reset_wanted = self.manager.reset_wanted, None
-        assert wanted is not None
-        self.manager.world_ready(wanted.episode, START_NS)
-
-    @invariant()
-    def only_known_ways_are_gone(self) -> None:
-        before, now = self.before, self.manager.status
-        if now.episode == before.episode and now.phase is not before.phase:
-            first = before.phase is Phase.IDLE and before.episode == 0
-            assert first or now.phase in ALLOWED[before.phase], (before, now)
-        assert now.episode >= before.episode
-        if now.episode > before.episode:
-            assert before.phase not in (Phase.RUNNING,) or now.phase is not Phase.RUNNING
-        self.before = now
-
-    @invariant()
-    def nothing_moves_while_the_arm_is_held(self) -> None:
-        if self.manager.is_held:
-            assert self.manager.status.phase not in (Phase.READY, Phase.RUNNING)
-            assert self.manager.reset_wanted is None
-
-    @invariant()
-    def a_running_episode_has_a_deadline_and_no_outcome(self) -> None:
-        status = self.manager.status
-        if status.phase is Phase.RUNNING:
-            assert status.deadline_ns == status.started_ns + LIMIT_NS
-            assert status.outcome == ""
-        if status.phase is Phase.DONE:
-            assert status.outcome
-
-    @invariant()
-    def counts_stay_within_the_run(self) -> None:
-        status = self.manager.status
-        assert status.run_total == 0 or status.run_done <= status.run_total
-
-
-TestAnyOrder = AnyOrder.TestCase
-TestAnyOrder.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

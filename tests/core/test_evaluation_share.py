@@ -8,7 +8,7 @@ from dsrl_core.episode_manager import EpisodeManager
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import INVALID
 from dsrl_core.types import Mode
-from tests.core.test_episode_manager import LIMIT_NS, START_NS, MemoryLedger, label, recorded
+from tests.core.episode_manager_setup import LIMIT_NS, START_NS, MemoryLedger, label, recorded
 
 
 def series(share: float, mode: Mode, count: int, first_index: int = 0) -> list[tuple[Mode, int]]:
