@@ -168,7 +168,6 @@ RESET_SERVICE: Final = "franka_sim/reset"
 HOLD_SERVICE: Final = "chunk_player/stop"
 RESUME_SERVICE: Final = "chunk_player/resume"
 RETURN_ACTION: Final = "chunk_player/return_to_start"
-PTP_ACTION: Final = "action_server/ptp_motion"
 
 
 def camera_image(camera: str) -> Topic:

@@ -53,6 +53,5 @@ LOSE_PACKETS_SERVICE: Final = "franka_sim/lose_packets"
 FREEZE_CAMERAS_SERVICE: Final = "franka_sim/freeze_cameras"
 GRIPPER_FAULT_SERVICE: Final = "franka_sim/gripper_fault"
 
-GRIPPER_NODE: Final = "franka_gripper"
 ACTION_SERVER: Final = "action_server"
 SERVICE_SERVER: Final = "service_server"

@@ -11,6 +11,7 @@ from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
 from dsrl_core.types import NANOSECONDS_PER_SECOND
+from dsrl_ros import topics
 from dsrl_sim import franka_topics
 from dsrl_sim.action_goals import ABORTED, CANCELED, SUCCEEDED, GoalServer, Pending
 from dsrl_sim.gripper import MAX_SPEED_M_S
@@ -32,7 +33,7 @@ class GripperServer:
         self._hand, self._width_max_m, self._width = hand, width_max_m, width
         self._log = node.get_logger()
         self._now_ns = self._told_ns = 0
-        name = franka_topics.GRIPPER_NODE
+        name = topics.GRIPPER
         kinds: tuple[tuple[type, str, Callable[[Any], Homing | Move | Grasp]], ...] = (
             (action.Homing, "homing", lambda _: Homing()),
             (action.Move, "move", lambda goal: Move(goal.width, goal.speed)),
