@@ -45,11 +45,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         self._policy = known.policy(self.parameters.policy or self._task.policy)
         self._observations = ObservationBuilder(self._policy)
         needed = needed_inputs(self._policy)
-        self._gate = InputGate(
-            needed,
-            to_nanoseconds(self._task.input_age_max_s),
-            exact=self.parameters.lock_step,
-        )
+        self._gate = InputGate(needed, to_nanoseconds(self._task.input_age_max_s))
         self._images = CameraImages(self._policy.cameras)
         self._status = EpisodeStatus()
         self._served: PolicyInfo | None = None
@@ -157,7 +153,8 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
     def _on_timer(self) -> None:
         if self._pending is None:
             return
-        if missing := self._gate.missing(self._pending.stamp_ns):
+        request = self._pending
+        if missing := self._gate.missing(request.stamp_ns, self._must_be_exact(request)):
             self.get_logger().warning(f"waiting for {missing}", throttle_duration_sec=5.0)
         self._answer()
 
@@ -176,8 +173,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             # may have overtaken that word.
             return
         began_s = time.monotonic()
-        waited = began_s - self._pending_since_s > self.parameters.closing_timeout_s
-        inputs = self._gate.take(request.stamp_ns, lenient=request.final and waited)
+        inputs = self._gate.take(request.stamp_ns, self._must_be_exact(request))
         if inputs is None:
             return
         observation = self._observations.build(*inputs)
@@ -195,6 +191,16 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             self.get_logger().error(str(error))
             return
         self._publish(request, decision, began_s)
+
+    def _must_be_exact(self, request: ChunkRequest) -> bool:
+        """Whether inputs have to be as new as the request.
+
+        What closes an episode shows what came of the last decision, unless its inputs have stopped.
+        """
+        if not request.final:
+            return self.parameters.lock_step
+        waited_s = time.monotonic() - self._pending_since_s
+        return waited_s <= self.parameters.closing_timeout_s
 
     def _publish(
         self, request: ChunkRequest, decision: Decision, began_s: float | None = None
