@@ -21,7 +21,9 @@ from dsrl_core.status import (
     Phase,
     PolicyInfo,
     RecordedEpisode,
+    RunBudget,
     SafetyStatus,
+    Waits,
 )
 from dsrl_core.types import (
     ChunkRequest,
@@ -96,7 +98,9 @@ SAMPLES: dict[type, list[Any]] = {
         DecisionStep(decision(4, 0.5, SEEN), 4, np.ones((3, 9), np.float32), -0.1),
         DecisionStep(final_decision(7, 4, OBSERVATION), 0),
     ],
-    Label: [Label(7, outcome, 0.5, "somebody", STAMP_NS, 3, 2, "late") for outcome in Outcome],
+    Label: [
+        Label(7, outcome, 0.5, "somebody", STAMP_NS, 3, 2, "late", 5, 1) for outcome in Outcome
+    ],
     EpisodeStatus: [
         EpisodeStatus(
             7,
@@ -112,11 +116,19 @@ SAMPLES: dict[type, list[Any]] = {
             10,
             "hello",
             STAMP_NS,
+            "ab",
+            "K7",
+            True,
+            str(Waits.LABEL),
         )
         for phase in Phase
         for mode in Mode
     ],
     RecordedEpisode: [RecordedEpisode(7, "episodes/x", 4, 15, 3, "ended", Mode.TRAIN, STAMP_NS)],
+    RunBudget: [
+        RunBudget((("moving", 12.5),), 3, 60.0, (1, 4), (5, 6), 0.5, (7, 20), STAMP_NS),
+        RunBudget(),
+    ],
     SafetyStatus: [
         SafetyStatus(
             True, "force", "41 N", (("reach", 2), ("workspace", 5)), 2**40, 3, 0.5, STAMP_NS

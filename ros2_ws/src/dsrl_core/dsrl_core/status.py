@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from dsrl_core.types import Mode
 
@@ -30,6 +30,26 @@ class Phase(IntEnum):
         """Whether the episode ran and came to its end."""
         return self in (Phase.AWAITING_LABEL, Phase.DONE)
 
+
+class Waits(StrEnum):
+    """What the next step of an episode may wait for."""
+
+    RESET = "reset"
+    """The arm and the world on their way to the start."""
+    OPERATOR = "operator"
+    """A person's start, or the end of a pause."""
+    RESUME = "resume"
+    """A person's resume of a held arm."""
+    LEARNER = "learner"
+    """Labels that have not been learned from."""
+    LABEL = "label"
+    """A person's label."""
+    RECORDER = "recorder"
+    """The episode on its way to disk."""
+
+
+RUN_AB = "ab"
+"""Mode of a run that compares two modes, without telling anybody which is which."""
 
 INVALID = "invalid"
 """Outcome and end reason of an episode that is neither: an input was lost, it was stopped."""
@@ -58,6 +78,19 @@ class EpisodeStatus:
     """Episodes asked for; 0: until stopped."""
     message: str = ""
     stamp_ns: int = 0
+    run_mode: str = ""
+    """What the run was asked for: a mode, or `RUN_AB`."""
+    code: str = ""
+    """What this episode is called while its mode is hidden; empty: nothing is hidden."""
+    paused: bool = False
+    """No further episode begins until somebody lets the run go on."""
+    waits_for: str = ""
+    """What the next step waits for, one of `Waits`; empty: nothing."""
+
+    @property
+    def shown_mode(self) -> str:
+        """What people may be told of its mode: in a blinded comparison its code."""
+        return self.code or str(self.mode)
 
 
 @dataclass(frozen=True)
@@ -82,6 +115,27 @@ class SafetyStatus:
     def hold(self) -> str:
         """Why the arm is held, for people; empty: it is not."""
         return f"the arm is held ({self.rule}): {self.reason}" if self.held else ""
+
+
+@dataclass(frozen=True)
+class RunBudget:
+    """What the time of robot and people went into, and how far the run is."""
+
+    activities: tuple[tuple[str, float], ...] = ()
+    """Seconds of the wall's clock by `evaluation.budget.Activity`; without those of no time."""
+    labelled: int = 0
+    """Successes and failures, all in all."""
+    episodes_per_hour: float = math.nan
+    """Labelled, per hour that was not idle; NaN: none yet."""
+    base: tuple[int, int] = (0, 0)
+    """Successes and episodes of the frozen policy by itself."""
+    recent: tuple[int, int] = (0, 0)
+    """The same of the latest steered episodes."""
+    target: float = 0.0
+    """Success rate that the task file asks for; 0: none."""
+    to_target: tuple[int, int] | None = None
+    """Further episodes until it is reached, least and most; None: not known."""
+    stamp_ns: int = 0
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ class Outcome(StrEnum):
     """Neither success nor failure: never trained on."""
     UNDO = "undo"
     """Takes the superseded entry back: the episode is unlabelled again."""
+    MARK = "mark"
+    """A remark on a moment of the episode; what holds for the episode stays."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,11 @@ class Label:
     supersedes: int = 0
     """Entry that this one replaces; 0 for none."""
     note: str = ""
+    moment_ns: int = 0
+    """ROS time within the episode that a mark is about; 0: the episode as a whole."""
+    conflicts_with: int = 0
+    """Entry of another author, with another outcome, that this one replaces although its author did
+    not name it: they may not have seen it. 0: none."""
 
 
 @dataclass(frozen=True)

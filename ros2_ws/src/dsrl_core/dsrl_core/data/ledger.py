@@ -20,6 +20,8 @@ from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue
 from dsrl_core.types import Label, Outcome
 
 _KEYS = tuple(part.name for part in fields(Label))
+_NEEDED = frozenset(_KEYS) - {"moment_ns", "conflicts_with"}
+"""What every line has; ledgers from before there were marks and conflicts have only these."""
 
 
 class LabelLedger:
@@ -76,7 +78,8 @@ class LabelLedger:
         """Write a label to disk; it is safe there when this returns.
 
         Returns it with its entry number, and with the entry that it supersedes filled in: the one
-        that holds for the episode, unless the label names another.
+        that holds for the episode, unless the label names another. Two people who did not know of
+        each other's word are both kept, and the later entry names the other (`conflicts_with`).
 
         Raises:
             InvalidValue: it is no possible label, or there is nothing to take back.
@@ -84,7 +87,10 @@ class LabelLedger:
         """
         _check(label)
         written = replace(
-            label, entry=len(self._entries) + 1, supersedes=self._superseded_by(label)
+            label,
+            entry=len(self._entries) + 1,
+            supersedes=self._superseded_by(label),
+            conflicts_with=self._conflict_of(label),
         )
         line = json.dumps(asdict(written), allow_nan=False).encode() + b"\n"
         size = os.fstat(self._file).st_size
@@ -147,8 +153,19 @@ class LabelLedger:
                 f"{len(content) - whole} bytes were moved to {aside}, label that episode again"
             )
 
+    def _conflict_of(self, label: Label) -> int:
+        holds = self._in_effect.get(label.episode)
+        if holds is None or label.outcome is Outcome.MARK or label.supersedes == holds.entry:
+            return 0
+        differs = (holds.outcome, holds.reward) != (label.outcome, label.reward)
+        return holds.entry if differs and holds.author != label.author else 0
+
     def _superseded_by(self, label: Label) -> int:
         holds = self._in_effect.get(label.episode)
+        if label.outcome is Outcome.MARK:
+            if label.supersedes:
+                raise InvalidValue("a mark replaces nothing; expected supersedes 0")
+            return 0
         if label.supersedes:
             named = self._named(label)
             if label.outcome is Outcome.UNDO and (holds is None or holds.entry != named.entry):
@@ -182,7 +199,7 @@ class LabelLedger:
         self._entries += (label,)
         if label.outcome is Outcome.UNDO:
             self._in_effect.pop(label.episode, None)
-        else:
+        elif label.outcome is not Outcome.MARK:
             self._in_effect[label.episode] = label
 
 
@@ -220,6 +237,8 @@ def _check(label: Label) -> None:
         raise InvalidValue(
             f"unknown outcome '{label.outcome}'; available: {', '.join(sorted(Outcome))}"
         )
+    if label.moment_ns < 0 or (label.moment_ns and label.outcome is not Outcome.MARK):
+        raise InvalidValue(f"moment_ns is {label.moment_ns}; expected 0, or the time of a mark")
     if not (math.isfinite(label.reward) and 0.0 <= label.reward <= 1.0):
         raise InvalidValue(f"the reward is {label.reward}, expected 0 to 1")
 
@@ -239,7 +258,7 @@ def _parse(lines: Iterable[bytes], path: Path, first: int) -> Iterable[Label]:
             values = json.loads(line)
         except ValueError as error:
             raise InvalidFile(f"{place} is not JSON: {error}") from error
-        if not isinstance(values, dict) or set(values) != set(_KEYS):
+        if not isinstance(values, dict) or not _NEEDED <= set(values) <= set(_KEYS):
             found = ", ".join(values) if isinstance(values, dict) else type(values).__name__
             raise InvalidFile(f"{place} has {found}; expected the keys {', '.join(_KEYS)}")
         try:

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from dsrl_core.errors import DsrlError
 from dsrl_core.learning.learner import TASK_KEY
-from dsrl_core.types import Episode, Label, Mode
+from dsrl_core.types import Episode, Label, Mode, Outcome
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class LearnerFeed:
             return False
         label = self._waiting.popleft()
         self.entries += 1
-        if label.episode not in self.refused:
+        if label.outcome is not Outcome.MARK and label.episode not in self.refused:
             try:
                 self._take(label)
             except DsrlError as error:

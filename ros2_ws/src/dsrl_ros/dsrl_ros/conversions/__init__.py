@@ -20,6 +20,7 @@ from dsrl_core.status import (
     LearnerStatus,
     PolicyInfo,
     RecordedEpisode,
+    RunBudget,
     SafetyStatus,
 )
 from dsrl_core.types import ChunkRequest, Decision, DecisionStep, Label
@@ -33,6 +34,8 @@ from dsrl_ros.conversions.decisions import (
     step_to_message,
 )
 from dsrl_ros.conversions.episodes import (
+    budget_from_message,
+    budget_to_message,
     label_from_message,
     label_to_message,
     recorded_from_message,
@@ -79,6 +82,7 @@ PAIRS = (
     Pair(Label, msg.EpisodeLabel, label_to_message, label_from_message),
     Pair(EpisodeStatus, msg.EpisodeStatus, status_to_message, status_from_message),
     Pair(RecordedEpisode, msg.EpisodeRecorded, recorded_to_message, recorded_from_message),
+    Pair(RunBudget, msg.RunBudget, budget_to_message, budget_from_message),
     Pair(SafetyStatus, msg.SafetyStatus, safety_to_message, safety_from_message),
     Pair(ActorWeights, msg.ActorWeights, weights_to_message, weights_from_message),
     Pair(LearnerStatus, msg.LearnerStatus, learner_to_message, learner_from_message),

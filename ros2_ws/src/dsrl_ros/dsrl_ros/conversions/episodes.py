@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from array import array
+from typing import Final
+
 import numpy as np
 
-from dsrl_core.status import EpisodeStatus, Phase, RecordedEpisode, SafetyStatus
+from dsrl_core.status import EpisodeStatus, Phase, RecordedEpisode, RunBudget, SafetyStatus
 from dsrl_core.types import Label, Mode, Outcome
 from dsrl_interfaces import msg
 from dsrl_ros.conversions.basics import header, stamp_of, time_from_message, time_to_message
+
+
+_UNKNOWN: Final = (-1, -1)
+"""Instead of numbers that are not known."""
 
 
 def label_to_message(value: Label) -> msg.EpisodeLabel:
@@ -20,6 +27,8 @@ def label_to_message(value: Label) -> msg.EpisodeLabel:
         author=value.author,
         note=value.note,
         supersedes=value.supersedes,
+        moment=time_to_message(value.moment_ns),
+        conflicts_with=value.conflicts_with,
     )
 
 
@@ -33,6 +42,8 @@ def label_from_message(message: msg.EpisodeLabel) -> Label:
         message.entry,
         message.supersedes,
         message.note,
+        time_from_message(message.moment),
+        message.conflicts_with,
     )
 
 
@@ -51,6 +62,10 @@ def status_to_message(value: EpisodeStatus) -> msg.EpisodeStatus:
         run_done=value.run_done,
         run_total=value.run_total,
         message=value.message,
+        run_mode=value.run_mode,
+        code=value.code,
+        paused=value.paused,
+        waits_for=value.waits_for,
     )
 
 
@@ -69,6 +84,10 @@ def status_from_message(message: msg.EpisodeStatus) -> EpisodeStatus:
         message.run_total,
         message.message,
         stamp_of(message),
+        message.run_mode,
+        message.code,
+        message.paused,
+        message.waits_for,
     )
 
 
@@ -94,6 +113,36 @@ def recorded_from_message(message: msg.EpisodeRecorded) -> RecordedEpisode:
         message.weights_version,
         message.end_reason,
         Mode(message.mode),
+        stamp_of(message),
+    )
+
+
+def budget_to_message(value: RunBudget) -> msg.RunBudget:
+    return msg.RunBudget(
+        header=header(value.stamp_ns),
+        activities=[name for name, _ in value.activities],
+        seconds=array("d", [seconds for _, seconds in value.activities]),
+        labelled=value.labelled,
+        episodes_per_hour=value.episodes_per_hour,
+        base=np.array(value.base, dtype=np.uint32),
+        recent=np.array(value.recent, dtype=np.uint32),
+        target=value.target,
+        to_target=np.array(value.to_target or _UNKNOWN, dtype=np.int32),
+    )
+
+
+def budget_from_message(message: msg.RunBudget) -> RunBudget:
+    base, recent, to_target = (
+        (int(pair[0]), int(pair[1])) for pair in (message.base, message.recent, message.to_target)
+    )
+    return RunBudget(
+        tuple(zip(message.activities, message.seconds, strict=True)),
+        message.labelled,
+        message.episodes_per_hour,
+        base,
+        recent,
+        message.target,
+        None if to_target == _UNKNOWN else to_target,
         stamp_of(message),
     )
 
