@@ -12,9 +12,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from dsrl_core.episode_run import Ledger, ResetWanted, Run
-from dsrl_core.errors import DsrlError, InvalidValue
-from dsrl_core.seeding import reset_seed
+from dsrl_core.episode_labels import conflict, jump_back, write_label
+from dsrl_core.episode_run import LearnerGate, Ledger, ResetWanted, Run, waits_for, why_not_start
+from dsrl_core.errors import DsrlError
 from dsrl_core.status import (
     INVALID,
     EpisodeStatus,
@@ -23,7 +23,7 @@ from dsrl_core.status import (
     RecordedEpisode,
     SafetyStatus,
 )
-from dsrl_core.types import ChunkRequest, Label, Mode
+from dsrl_core.types import ChunkRequest, Label, Mode, Outcome
 
 REPEATS_MAX: Final = 3
 """Invalid episodes in a row after which a run is given up."""
@@ -33,8 +33,6 @@ OVERTIME_NS: Final = 2_000_000_000
 
 HOW_TO_RESUME: Final = "mend it, then let the arm go on: ./dsrl resume, or the button"
 
-_STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
-
 
 class EpisodeManager:
     """One arm, one episode at a time.
@@ -43,6 +41,7 @@ class EpisodeManager:
     so that what is learned does not depend on the machine's speed (lock-step simulation).
     `evaluation_share`: share of the episodes of training runs that are evaluations, evenly spread.
     Which ones depends on their place in the seed's series alone; they have evaluation resets.
+    `auto_advance`: an episode starts once its world is ready; otherwise when a person says so.
     """
 
     def __init__(
@@ -52,15 +51,18 @@ class EpisodeManager:
         next_episode: int,
         wait_for_learner: bool,
         evaluation_share: float = 0.0,
+        auto_advance: bool = True,
     ) -> None:
         self._ledger, self._time_limit_ns = ledger, time_limit_ns
-        self._wait_for_learner, self._evaluation_share = wait_for_learner, evaluation_share
+        self._evaluation_share = evaluation_share
+        self._auto_advance = auto_advance
         self._next_episode = next_episode
         self._run: Run | None = None
         self._recorded: set[int] = set()
         self._invalid: set[int] = set()
-        self._learner = LearnerStatus()
+        self._learner = LearnerGate(ledger, wait_for_learner)
         self._hold = ""
+        self._is_started = False
         self.status = EpisodeStatus(episode=max(0, next_episode - 1))
         self.reset_wanted: ResetWanted | None = None
         """Never while the arm is held."""
@@ -84,6 +86,7 @@ class EpisodeManager:
                 f"{self.status.run_total or 'unlimited'} episodes; expected IDLE: stop it first"
             )
         self._run = Run(mode, count, seed, first_index)
+        self._change(paused=False)
         self._begin()
         return self.status.episode
 
@@ -99,20 +102,43 @@ class EpisodeManager:
             self._change(run_total=self.status.run_done, message=reason)
 
     def label(self, label: Label) -> Label:
-        """Write a label to the ledger; the entry as written.
-
-        The same press again (of one author at one time) changes nothing and gives its entry.
+        """Write a label to the ledger; the entry as written, or that of the same press before.
 
         Raises:
             DsrlError: there is no such episode, it has not run, or the ledger refuses.
         """
-        if (known := self._entry_of(label)) is not None:
-            return known
-        self._check_labelled(label.episode)
-        written = self._ledger.append(label)
-        if label.episode == self.status.episode:
-            self._follow(written)
+        written, is_new = write_label(
+            self._ledger, label, self.status, self._next_episode, self._invalid
+        )
+        if is_new and written.outcome is not Outcome.MARK:
+            if written.episode == self.status.episode:
+                self._follow(written)
+            if told := conflict(self._ledger, written) or jump_back(self._ledger):
+                self._change(message=told)
         return written
+
+    def pause(self) -> None:
+        """No further episode or reset begins; what is under way goes on to its end."""
+        self._change(paused=True)
+
+    def go_on(self, now_ns: int) -> None:
+        """End a pause, at this ROS time."""
+        self._change(paused=False)
+        self._proceed()
+        self._start_if_ready(now_ns)
+
+    def press_start(self, now_ns: int) -> str:
+        """A person lets the run go on, at this ROS time; why that cannot be, or empty.
+
+        An episode that awaits its label is left unlabelled: it can be labelled later.
+        """
+        if refusal := why_not_start(self.status):
+            return refusal
+        if self.status.phase is Phase.AWAITING_LABEL:
+            self._change(phase=Phase.DONE, message=f"episode {self.status.episode} is unlabelled")
+        self._is_started = self.status.phase is Phase.READY
+        self.go_on(now_ns)
+        return ""
 
     def note(self, message: str) -> None:
         """Tell people something that changes nothing."""
@@ -122,20 +148,18 @@ class EpisodeManager:
 
     def world_ready(self, episode: int, started_ns: int) -> None:
         """The world stands at the start of `episode`; its first tick is at `started_ns`."""
-        if self._resets(episode):
+        if self._is(Phase.RESETTING, episode) and not self._hold:
             self._change(phase=Phase.READY, started_ns=started_ns, message="")
             self._start_if_ready()
 
     def reset_failed(self, episode: int, reason: str) -> None:
         """The world cannot be reset: the run ends here."""
-        if self._resets(episode):
-            self._run = None
+        if self._is(Phase.RESETTING, episode) and not self._hold:
             self._idle(f"the world could not be reset: {reason}")
 
     def safety(self, safety: SafetyStatus) -> None:
-        """Hear whether the arm is held: a running episode becomes invalid, and none begins.
-
-        Once a person has let it go on, so does the run, from a reset.
+        """Hear whether the arm is held: a running episode becomes invalid, and none begins until a
+        person has let it go on; the run then does, from a reset.
         """
         before, self._hold = self._hold, safety.hold
         if self._hold == before:
@@ -157,12 +181,12 @@ class EpisodeManager:
             self._change(phase=Phase.RESETTING if is_ready else phase, message=told)
 
     def learner_progress(self, learner: LearnerStatus) -> None:
-        self._learner = learner
+        self._learner.progress = learner
         self._start_if_ready()
 
     def requested(self, request: ChunkRequest) -> None:
         """Hear a chunk request: a final one says that the episode is over."""
-        if not request.final or not self._runs(request.episode):
+        if not request.final or not self._is(Phase.RUNNING, request.episode):
             return
         if request.reason == INVALID:
             self.lost("the chunk player gave the episode up")
@@ -185,6 +209,7 @@ class EpisodeManager:
     def recorded(self, recorded: RecordedEpisode) -> None:
         """The episode is on disk; the next may begin once it is labelled too."""
         self._recorded.add(recorded.episode)
+        self._change()
         if recorded.end_reason == INVALID:
             self._invalid.add(recorded.episode)
             if recorded.episode == self.status.episode and self.status.phase.is_over:
@@ -196,59 +221,39 @@ class EpisodeManager:
     def _begin(self) -> None:
         run = self._run
         assert run is not None
-        mode, index = run.next(self._evaluation_share)
-        seed = reset_seed(run.seed, mode, index)
+        wanted = run.next(self._evaluation_share)
         number, self._next_episode = self._next_episode, self._next_episode + 1
+        self._is_started = False
         self.status = EpisodeStatus(
-            number, Phase.RESETTING, mode, seed, run_done=run.done, run_total=run.count
+            number,
+            Phase.RESETTING,
+            wanted.mode,
+            wanted.seed,
+            run_done=run.done,
+            run_total=run.count,
+            run_mode=str(run.mode),
+            code=wanted.code,
+            paused=self.status.paused,
         )
         self._want_reset()
 
     def _want_reset(self) -> None:
-        if self._hold:
-            self._change(message=f"{self._hold}; {HOW_TO_RESUME}")
-        else:
-            self._change(message="")
+        self._change(message=f"{self._hold}; {HOW_TO_RESUME}" if self._hold else "")
+        if not self._hold:
             self.reset_wanted = ResetWanted(self.status.episode, self.status.seed)
 
-    def _start_if_ready(self) -> None:
-        if self.status.phase is not Phase.READY:
+    def _start_if_ready(self, now_ns: int = 0) -> None:
+        """`now_ns`: ROS time, if a person was waited for; the first tick is then not before it."""
+        self._change()
+        if self.status.phase is not Phase.READY or self.status.waits_for:
             return
-        minimum = 0
-        if self._wait_for_learner and self.status.mode in _STEERED:
-            learner, entries = self._learner, len(self._ledger.entries)
-            if learner.ledger_entries < entries or learner.updates_pending:
-                return
-            minimum = learner.weights_version
+        started_ns = max(self.status.started_ns, now_ns)
         self._change(
             phase=Phase.RUNNING,
-            minimum_weights_version=minimum,
-            deadline_ns=self.status.started_ns + self._time_limit_ns,
+            minimum_weights_version=self._learner.minimum_version(self.status.mode),
+            started_ns=started_ns,
+            deadline_ns=started_ns + self._time_limit_ns,
         )
-
-    def _check_labelled(self, episode: int) -> None:
-        status = self.status
-        if not 0 <= episode < self._next_episode:
-            raise InvalidValue(
-                f"there is no episode {episode}; the last one is {self._next_episode - 1}"
-            )
-        if episode == status.episode and status.phase in (Phase.RESETTING, Phase.READY):
-            raise InvalidValue(
-                f"episode {episode} is {status.phase.name}; expected RUNNING or over"
-            )
-        if episode in self._invalid:
-            raise InvalidValue(
-                f"episode {episode} is invalid: neither success nor failure, and never trained on"
-            )
-
-    def _entry_of(self, label: Label) -> Label | None:
-        """The entry of this very press, if it was heard before."""
-
-        def press(entry: Label) -> tuple[object, ...]:
-            return entry.stamp_ns, entry.author, entry.episode, entry.outcome
-
-        pressed = press(label)
-        return next((e for e in reversed(self._ledger.entries) if press(e) == pressed), None)
 
     def _follow(self, label: Label) -> None:
         if label.outcome == "undo":
@@ -269,31 +274,31 @@ class EpisodeManager:
         if run is None:
             self._idle(status.message)
             return
-        if status.outcome == INVALID:
-            run = replace(run, invalid_in_a_row=run.invalid_in_a_row + 1)
-        else:
-            run = replace(run, done=run.done + 1, invalid_in_a_row=0)
-        self._run = run
+        if status.paused:
+            return
+        self._run = run = run.after(status.outcome)
         self._change(run_done=run.done)
         if run.invalid_in_a_row >= REPEATS_MAX:
-            self._run = None
             self._idle(f"given up after {REPEATS_MAX} invalid episodes; last {status.message}")
         elif run.is_complete:
-            self._run = None
             self._idle(status.message)
         else:
             self._begin()
 
     def _idle(self, message: str) -> None:
-        self.reset_wanted = None
+        self._run = self.reset_wanted = None
         self._change(phase=Phase.IDLE, message=message)
 
-    def _resets(self, episode: int) -> bool:
-        is_asked = self.status.phase is Phase.RESETTING and self.status.episode == episode
-        return is_asked and not self._hold
-
-    def _runs(self, episode: int) -> bool:
-        return self.status.phase is Phase.RUNNING and self.status.episode == episode
+    def _is(self, phase: Phase, episode: int) -> bool:
+        return self.status.phase is phase and self.status.episode == episode
 
     def _change(self, **values: object) -> None:
-        self.status = replace(self.status, **values)  # type: ignore[arg-type]
+        status = replace(self.status, **values)  # type: ignore[arg-type]
+        waits = waits_for(
+            status,
+            is_held=self.is_held,
+            is_recorded=status.episode in self._recorded,
+            may_start=self._auto_advance or self._is_started,
+            is_behind=self._learner.is_behind(status.mode),
+        )
+        self.status = replace(status, waits_for=waits)

@@ -1,12 +1,17 @@
-"""A run of episodes: how many, which mode each has, and from which reset each begins."""
+"""A run of episodes: how many, which mode each has, from which reset each begins, and what the next
+step of one waits for."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from dsrl_core.seeding import reset_seed
+from dsrl_core.status import INVALID, EpisodeStatus, LearnerStatus, Phase, Waits
 from dsrl_core.types import Label, Mode
+
+_STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
 
 
 class Ledger(Protocol):
@@ -27,6 +32,17 @@ class ResetWanted:
 
 
 @dataclass(frozen=True)
+class NextEpisode:
+    """The episode that a run wants next."""
+
+    mode: Mode
+    seed: int
+    """Of its reset and of its noise."""
+    code: str = ""
+    """What people call it while its mode is hidden; empty: nothing is hidden."""
+
+
+@dataclass(frozen=True)
 class Run:
     """Episodes that were asked for together, and how far they are."""
 
@@ -42,16 +58,75 @@ class Run:
     def is_complete(self) -> bool:
         return 0 < self.count <= self.done
 
-    def next(self, evaluation_share: float) -> tuple[Mode, int]:
-        """Mode of the next episode and the index of its reset in the seed's series."""
+    def next(self, evaluation_share: float) -> NextEpisode:
+        """What comes next; `evaluation_share` as the episode manager's."""
         place = self.first_index + self.done
-        if self.mode is not Mode.TRAIN:
-            return self.mode, place
-        before, after = (_evaluations(evaluation_share, p) for p in (place, place + 1))
-        return (Mode.EVAL, before) if after > before else (Mode.TRAIN, place - before)
+        mode, index = self.mode, place
+        if mode is Mode.TRAIN:
+            before, after = (_evaluations(evaluation_share, p) for p in (place, place + 1))
+            mode, index = (Mode.EVAL, before) if after > before else (mode, place - before)
+        return NextEpisode(mode, reset_seed(self.seed, mode, index))
+
+    def after(self, outcome: str) -> Run:
+        """The run once an episode has ended so: an invalid one is repeated."""
+        if outcome == INVALID:
+            return replace(self, invalid_in_a_row=self.invalid_in_a_row + 1)
+        return replace(self, done=self.done + 1, invalid_in_a_row=0)
 
 
 def _evaluations(share: float, episodes: int) -> int:
     """How many of the first `episodes` of a training series are evaluations."""
     # A share such as 0.1 is no exact number: the tenth episode is not to be missed by a hair.
     return math.floor(share * episodes + 1e-9)
+
+
+class LearnerGate:
+    """Whether the learner is far enough for an episode: `follows`, or any state is good enough."""
+
+    def __init__(self, ledger: Ledger, follows: bool) -> None:
+        self._ledger, self._follows = ledger, follows
+        self.progress = LearnerStatus()
+
+    def is_behind(self, mode: Mode) -> bool:
+        """Whether labels have not been learned from that the episode is to profit by."""
+        if not self._follows or mode not in _STEERED:
+            return False
+        is_unread = self.progress.ledger_entries < len(self._ledger.entries)
+        return is_unread or self.progress.updates_pending > 0
+
+    def minimum_version(self, mode: Mode) -> int:
+        """Of the weights under which the episode runs; 0: any."""
+        return self.progress.weights_version if self._follows and mode in _STEERED else 0
+
+
+def why_not_start(status: EpisodeStatus) -> str:
+    """Why a person's start has no effect in this state, for people; empty: it has."""
+    if status.waits_for in (Waits.OPERATOR, Waits.LABEL):
+        return ""
+    waits = status.waits_for or "nothing"
+    return (
+        f"episode {status.episode} is {status.phase.name} and waits for {waits}; expected one that "
+        "waits for the operator, or for a label that may come later"
+    )
+
+
+def waits_for(
+    status: EpisodeStatus, *, is_held: bool, is_recorded: bool, may_start: bool, is_behind: bool
+) -> str:
+    """What the next step waits for, one of `Waits`; empty: nothing.
+
+    `may_start`: nobody has to press start; `is_behind`: the learner is not far enough.
+    """
+    match status.phase:
+        case Phase.RESETTING:
+            return Waits.RESUME if is_held else Waits.RESET
+        case Phase.READY:
+            if status.paused or not may_start:
+                return Waits.OPERATOR
+            return Waits.LEARNER if is_behind else ""
+        case Phase.AWAITING_LABEL:
+            return Waits.LABEL
+        case Phase.DONE:
+            return Waits.OPERATOR if is_recorded and status.paused else Waits.RECORDER
+        case _:
+            return ""

@@ -150,6 +150,7 @@ DECISION_STEP: Final = Topic("decision_step", msg.DecisionStep, Quality(depth=10
 EPISODE: Final = Topic("episode", msg.EpisodeStatus, _LATCHED_ALIVE)
 LABEL: Final = Topic("label", msg.EpisodeLabel, _COMMAND, listeners=1)
 LABEL_LEDGER: Final = Topic("label_ledger", msg.EpisodeLabel, _LATCHED_DEEP)
+RUN_BUDGET: Final = Topic("run_budget", msg.RunBudget, _LATCHED)
 EPISODE_RECORDED: Final = Topic("episode_recorded", msg.EpisodeRecorded, _LATCHED_DEEP)
 
 ACTOR_WEIGHTS: Final = Topic("actor_weights", msg.ActorWeights, _LATCHED)
@@ -164,10 +165,17 @@ is remapped where it is another."""
 RUN_SERVICE: Final = "episode_manager/run"
 START_SERVICE: Final = "episode_manager/start"
 STOP_SERVICE: Final = "episode_manager/stop"
+PAUSE_SERVICE: Final = "episode_manager/pause"
+LABEL_SERVICE: Final = "episode_manager/label"
 RESET_SERVICE: Final = "franka_sim/reset"
 HOLD_SERVICE: Final = "chunk_player/stop"
 RESUME_SERVICE: Final = "chunk_player/resume"
 RETURN_ACTION: Final = "chunk_player/return_to_start"
+
+
+def button_service(outcome: str) -> str:
+    """Of the episode manager: says this of the present episode, without any argument."""
+    return f"episode_manager/{outcome}"
 
 
 def camera_image(camera: str) -> Topic:

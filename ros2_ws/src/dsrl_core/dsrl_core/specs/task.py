@@ -117,6 +117,8 @@ class TaskSpec:
     frozen_camera_s: Positive = 0.5
     """A camera that gives the same picture for so long, while its stamps go on and the arm moves,
     is frozen."""
+    success_target: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Success rate that a run is to reach; how far it is, is told. 0: none."""
     gripper: GripperSpec = GripperSpec()
     policy_features: bool = False
     """Whether actor and critics see what the policy's own encoder makes of an observation."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,18 +10,21 @@ from std_srvs.srv import Trigger
 
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.data.ledger import LabelLedger
+from dsrl_core.data.timeline import Timeline
 from dsrl_core.episode_manager import EpisodeManager
 from dsrl_core.episode_run import ResetWanted
 from dsrl_core.errors import DsrlError
+from dsrl_core.evaluation.run_progress import RunProgress
 from dsrl_core.layout import start_posture
 from dsrl_core.start_check import StartCheck
-from dsrl_core.status import INVALID, EpisodeStatus
-from dsrl_core.types import Mode
+from dsrl_core.status import INVALID, EpisodeStatus, Waits
+from dsrl_core.types import Label, Mode
 from dsrl_interfaces import msg
 from dsrl_interfaces.srv import RunEpisodes
 from dsrl_ros import topics
 from dsrl_ros.conversions.decisions import request_from_message
 from dsrl_ros.conversions.episodes import (
+    budget_to_message,
     label_from_message,
     label_to_message,
     recorded_from_message,
@@ -29,10 +33,13 @@ from dsrl_ros.conversions.episodes import (
 )
 from dsrl_ros.conversions.learning import learner_from_message
 from dsrl_ros.node import DsrlNode, spin
+from dsrl_ros.operator_services import OperatorServices
 from dsrl_ros.parameters import EpisodeManagerParameters
 from dsrl_ros.paths import catalog
 from dsrl_ros.resets import ArmReset, Reset, Told, WorldReset
 from dsrl_ros.wire_names import with_prefix
+
+_BUDGET_S = 1.0
 
 
 class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
@@ -53,10 +60,16 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             max(labelled + 1, EpisodeStore(out / "episodes").next_number()),
             wait_for_learner=self.parameters.lock_step,
             evaluation_share=self.parameters.evaluation_share,
+            # Who resets the world presses start already.
+            auto_advance=self.parameters.auto_advance or not self.parameters.simulated,
         )
+        self._timeline = Timeline(out)
+        self._progress = RunProgress(task.success_target)
+        self._progress.labelled(self._ledger.entries)
         self._published: EpisodeStatus | None = None
         self._hold = ""
         self._status = topics.EPISODE.publisher(self)
+        self._budget = topics.RUN_BUDGET.publisher(self)
         self._entries = topics.LABEL_LEDGER.publisher(self)
         for label in self._ledger.entries:
             self._entries.publish(label_to_message(label))
@@ -80,7 +93,9 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         topics.SIM_SUCCESS.subscribe(
             self, lambda _: None, on_lost=lambda: self._on_lost("franka_sim")
         )
+        OperatorServices(self, self._manager, self._ledger, self._say, self._after_event)
         self.wall_timer(0.1, self._on_timer)
+        self.wall_timer(_BUDGET_S, self._tell_budget)
         self._after_event()
 
     # Services.
@@ -108,8 +123,11 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         return response
 
     def _on_start(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """The person who reset a real cell says that it stands at its start."""
-        response.message = self._hold or self._reset.press_start()
+        """A person says that the cell stands at its start, or that the run may go on."""
+        if self._manager.status.waits_for == Waits.RESET or self._hold:
+            response.message = self._hold or self._reset.press_start()
+        else:
+            response.message = self._manager.press_start(self.now_ns())
         response.success = not response.message
         self._after_event()
         return response
@@ -118,20 +136,33 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
 
     def _on_label(self, message: msg.EpisodeLabel) -> None:
         try:
-            written = self._manager.label(label_from_message(message))
+            self._say(label_from_message(message))
         except (DsrlError, ValueError) as error:
             self.get_logger().error(f"label refused: {error}")
             self._manager.note(f"label refused: {error}")
-        else:
-            self._entries.publish(label_to_message(written))
+            self._after_event()
+
+    def _say(self, label: Label) -> Label:
+        """Write a label and tell the graph.
+
+        Raises:
+            DsrlError: it is refused.
+        """
+        before = len(self._ledger.entries)
+        written = self._manager.label(label)
+        self._progress.labelled(self._ledger.entries[before:])
+        self._entries.publish(label_to_message(written))
         self._after_event()
+        return written
 
     def _on_learner(self, message: msg.LearnerStatus) -> None:
         self._manager.learner_progress(learner_from_message(message))
         self._after_event()
 
     def _on_recorded(self, message: msg.EpisodeRecorded) -> None:
-        self._manager.recorded(recorded_from_message(message))
+        recorded = recorded_from_message(message)
+        self._progress.recorded(recorded)
+        self._manager.recorded(recorded)
         self._after_event()
 
     def _on_request(self, message: msg.ChunkRequest) -> None:
@@ -159,6 +190,8 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             before, self._published = self._published, self._manager.status
             stamped = replace(self._published, stamp_ns=self.now_ns())
             self._status.publish(status_to_message(stamped))
+            self._progress.see(stamped, time.monotonic())
+            self._write_down(stamped)
             is_told = before is not None and before.message == self._published.message
             if self._published.outcome == INVALID and not is_told:
                 self.get_logger().error(self._published.message)
@@ -166,6 +199,17 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         if wanted is not None:
             self._manager.reset_wanted = None
             self._reset.begin(wanted)
+
+    def _write_down(self, status: EpisodeStatus) -> None:
+        try:
+            self._timeline.add(status)
+        except OSError as error:
+            # Reports will have a gap; the robot's work does not depend on it.
+            self.get_logger().error(f"no timeline: {error}", throttle_duration_sec=60.0)
+
+    def _tell_budget(self) -> None:
+        budget = self._progress.snapshot(time.monotonic())
+        self._budget.publish(budget_to_message(replace(budget, stamp_ns=self.now_ns())))
 
     def _on_timer(self) -> None:
         self._manager.time_is(self.now_ns())
