@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any, get_args
 from unittest.mock import MagicMock
 
@@ -24,6 +24,7 @@ from dsrl_core.specs import RobotSpec
 from dsrl_core.specs.robot import CommandPath
 from dsrl_ros import prepare_robot, topics
 from dsrl_ros.graph import CORE, KINDS, GraphOptions
+from dsrl_ros.wire_names import driver_name
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "ros2_ws/src/dsrl_ros"
@@ -209,8 +210,8 @@ def test_the_robot_is_given_the_thresholds_of_its_file(robot: RobotSpec) -> None
 def test_services_are_asked_for_where_the_driver_puts_them(
     robot: RobotSpec, namespace: str, prefix: str, expected: str
 ) -> None:
-    node: Any = SimpleNamespace(get_namespace=lambda: namespace)
-    assert prepare_robot.service_of(node, replace(robot, arm_prefix=prefix), "x") == expected
+    prefixed = replace(robot, arm_prefix=prefix)
+    assert driver_name(prefixed, "service_server/x", namespace) == expected
 
 
 def test_containers_are_healthy_when_nodes_of_the_graph_are_there() -> None:

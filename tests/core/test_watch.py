@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dsrl_core.catalog import Catalog
-from dsrl_core.control.watch import MODES, Watch
+from dsrl_core.control.watch import MODE_IDLE, MODES, Watch
 
 CATALOG = Catalog.default()
 ROBOT, TASK = CATALOG.robot("fr3"), CATALOG.task("franka_pick")
@@ -207,3 +207,16 @@ def test_after_a_pause_nothing_of_before_counts(inputs: Inputs) -> None:
 def test_a_further_input_is_watched_once_it_is_expected(inputs: Inputs) -> None:
     inputs.watch.expect("wrench", 0.1)
     assert inputs.watch.check(inputs.now) == ("stale_wrench", "wrench: nothing has come yet")
+
+
+def test_a_robot_may_be_idle_while_its_controllers_are_off_on_purpose_and_nothing_else(
+    inputs: Inputs,
+) -> None:
+    inputs.watch.may_be_idle = True
+    inputs.watch.robot(MODE_IDLE)
+    assert inputs.step() is None
+    inputs.watch.robot(MODES.index("reflex"))
+    assert inputs.noticed()[0] == "mode"
+    inputs.watch.may_be_idle = False
+    inputs.watch.robot(MODE_IDLE)
+    assert inputs.noticed()[0] == "mode"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import CameraSpec, RobotSpec
 from dsrl_ros import topics
+from dsrl_ros.controllers import CONTROLLERS
 from dsrl_ros.graph import GraphOptions
 from dsrl_ros.launching import YES_OR_NO, Values, argument, follow, require
 from dsrl_ros.paths import catalog, share
@@ -48,23 +48,6 @@ CELL_ARGUMENTS: Final = (
 )
 _MANAGER_WAIT_S: Final = "60"
 """The controller manager is there within; Gazebo takes its time."""
-
-
-@dataclass(frozen=True)
-class Controller:
-    """A ros2_control controller that takes our set-points."""
-
-    name: str
-    package: str
-    """That ships it."""
-
-
-CONTROLLERS: Final = {
-    "crisp_joint": Controller("joint_impedance_controller", "crisp_controllers"),
-    "crisp_pose": Controller("cartesian_impedance_controller", "crisp_controllers"),
-    "joint_trajectory": Controller("fr3_arm_controller", "joint_trajectory_controller"),
-}
-"""By `command_path` of the robot file."""
 
 
 def robot_of(options: GraphOptions) -> RobotSpec:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, get_args
 
+from dsrl_core.specs.robot import ReturnPath
 from dsrl_ros.declaring import parameter
+
+ROBOT_FILE: Final = "robot_file"
+"""As the robot file says."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,11 @@ class ChunkPlayerParameters(TaskParameters):
     gripper_homing: bool = parameter(
         False, "The gripper looks for its end stops at the start of the node. Not in lock-step."
     )
+    return_path: str = parameter(
+        ROBOT_FILE,
+        "How the arm comes back to its start. Not in lock-step.",
+        choices=(ROBOT_FILE, *get_args(ReturnPath)),
+    )
     return_timeout_s: float = parameter(
         20.0,
         "The arm must have returned to its start within.",
@@ -153,6 +163,9 @@ class EpisodeManagerParameters(TaskParameters):
         "", "Before the names of joints and frames; empty: as the robot file says."
     )
     simulated: bool = parameter(True, "A simulator resets the world; otherwise a person does.")
+    auto_advance: bool = parameter(
+        True, "An episode starts once its world is ready; otherwise when somebody presses start."
+    )
     evaluation_share: float = parameter(
         0.0,
         "Share of a training run's episodes that are evaluations: greedy, from resets of their "
@@ -185,6 +198,9 @@ class FrankaSimParameters(TaskParameters):
         "Thresholds of the collision detection are the robot file's times this factor.",
         minimum=1.0,
         maximum=100.0,
+    )
+    ptp_motion: bool = parameter(
+        True, "Offer the action ptp_motion, which older drivers have not. Not in lock-step."
     )
     state_rate_hz: float = parameter(
         100.0,

@@ -23,6 +23,7 @@ from dsrl_ros.gripper_client import GripperClient
 from dsrl_ros.node import DsrlNode
 from dsrl_ros.parameters import ChunkPlayerParameters
 from dsrl_ros.playing import Playing
+from dsrl_ros.ptp_travel import PtpTravel
 from dsrl_ros.return_motion import ReturnMotion
 from dsrl_ros.robot_watch import RobotWatch, watch_processes
 
@@ -67,6 +68,7 @@ class RealTime:
             robot,
             player,
             playing,
+            PtpTravel(node, robot, watch) if robot.return_path == "ptp_motion" else None,
             node.parameters.return_timeout_s,
             self._why_not_move,
             node.now_ns,
@@ -102,7 +104,7 @@ class RealTime:
         """Why the arm would be held again at once; empty: it may go on."""
         if problem := self._watch.check(self._node.now_ns()):
             return f"{problem[0]}: {problem[1]}"
-        if self._still_ticks < _STILL_TICKS:
+        if self._still_ticks < _STILL_TICKS or self._return.is_travelling:
             return "the arm has not come to rest yet"
         self._planner.clear()
         self._was_held = False
@@ -126,12 +128,12 @@ class RealTime:
         if force is not None:
             self._safety.force(force)
         self._look_for_trouble(now_ns)
-        is_free = now_ns - self._last_ns > self._pause_ns
+        is_free = now_ns - self._last_ns > self._pause_ns and not self._return.is_travelling
         if is_free and self._playing.begin(now_ns, measured):
             self._still_ticks = 0
         may_begin = is_free and self._gripper_is_open()
         self._return.advance(now_ns, measured, may_begin, self._still_ticks > 0)
-        is_due = self._playing.is_playing or self._return.is_moving
+        is_due = self._playing.is_playing or self._return.wants_set_points
         if is_due or self._still_ticks < _STILL_TICKS:
             self._step(now_ns, measured)
         else:
@@ -163,7 +165,9 @@ class RealTime:
     def _look_for_trouble(self, now_ns: int) -> None:
         """Hold for whatever is wrong with the inputs, the gripper or the wait for a chunk."""
         problem = self._watch.check(now_ns)
-        is_moving = self._playing.is_playing or self._return.is_moving
+        is_moving = (
+            self._playing.is_playing or self._return.wants_set_points or self._return.is_travelling
+        )
         if problem is not None and not is_moving and problem[0].startswith(_OF_MOTION):
             return
         if problem is None and self._planner.fault is not None:

@@ -1,4 +1,5 @@
-"""The action that brings the arm to a start pose: the gripper opened first, then by set-points."""
+"""The action that brings the arm to a start pose: the gripper opened first, then by set-points, or
+by the robot's own motion where the robot file says so and it is there."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from dsrl_core.types import NANOSECONDS_PER_SECOND, Float64Array
 from dsrl_interfaces.action import ReturnToStart
 from dsrl_ros import topics
 from dsrl_ros.playing import Playing
+from dsrl_ros.ptp_travel import PtpTravel
 
 _FEEDBACK_NS: Final = NANOSECONDS_PER_SECOND // 5
 _SETTLE_NS: Final = NANOSECONDS_PER_SECOND
@@ -32,7 +34,11 @@ class _Motion:
     joints: Float64Array
     until_ns: int
     moves: bool = False
-    """Set-points are under way."""
+    """It has begun."""
+    travels: bool = False
+    """By the robot's own motion; otherwise by set-points."""
+    word: str = ""
+    """What to know of it although it succeeds."""
     still_ns: int | None = None
     """Since when the set-points stand."""
     told_ns: int = 0
@@ -47,12 +53,15 @@ class ReturnMotion:
         robot: RobotSpec,
         player: ChunkPlayer,
         playing: Playing,
+        travel: PtpTravel | None,
         timeout_s: float,
         refusal: Callable[[], str],
         now_ns: Callable[[], int],
     ) -> None:
-        """`refusal`: why the arm may not move at all now, or empty."""
-        self._player, self._playing = player, playing
+        """`travel`: how it is to be done, or None: by set-points; `refusal`: why the arm may not
+        move at all now, or empty."""
+        self._node, self._player, self._playing = node, player, playing
+        self._travel = travel
         self._refusal, self._now_ns = refusal, now_ns
         self._default = np.array(robot.start_joint_positions_rad)
         self._low = np.array(robot.joint_position_min_rad)
@@ -72,9 +81,14 @@ class ReturnMotion:
         return self._motion is not None
 
     @property
-    def is_moving(self) -> bool:
+    def wants_set_points(self) -> bool:
         """Whether the player's set-points are due for it."""
-        return self._motion is not None and self._motion.moves
+        return self._motion is not None and self._motion.moves and not self._motion.travels
+
+    @property
+    def is_travelling(self) -> bool:
+        """Whether the robot moves by itself, or is given back after that: no set-points now."""
+        return self._travel is not None and self._travel.is_under_way
 
     def advance(self, now_ns: int, measured: Float64Array, may_begin: bool, is_still: bool) -> None:
         """Begin to move once it may, and see whether the arm has arrived.
@@ -82,6 +96,8 @@ class ReturnMotion:
         `may_begin`: the gripper is open and no other motion ends yet; `is_still`: the set-points
         do not move any more.
         """
+        if self._travel is not None:
+            self._travel.poll()
         motion = self._motion
         if motion is None:
             return
@@ -95,14 +111,43 @@ class ReturnMotion:
             self._end(False, f"{what} in time", error)
         elif not motion.moves:
             if may_begin:
-                motion.moves = True
-                self._playing.begin_return(now_ns, measured, motion.joints)
+                self._begin(motion, now_ns, measured)
+        elif motion.travels:
+            self._look_after_travel(motion, now_ns, error)
         else:
             self._look(motion, now_ns, error, is_still)
 
+    def _begin(self, motion: _Motion, now_ns: int, measured: Float64Array) -> None:
+        travel = self._travel
+        if travel is not None:
+            if missing := travel.missing():
+                motion.word = f"by set-points, because there is {missing}"
+                self._node.get_logger().warning(f"the arm returns {motion.word}")
+            elif why := travel.forbidden(measured, motion.joints):
+                error = float(np.abs(measured - motion.joints).max())
+                self._end(False, why, error)
+                return
+            else:
+                motion.moves = motion.travels = True
+                travel.begin(measured, motion.joints)
+                return
+        motion.moves = True
+        self._playing.begin_return(now_ns, measured, motion.joints)
+
+    def _look_after_travel(self, motion: _Motion, now_ns: int, error: float) -> None:
+        assert self._travel is not None
+        if self._travel.is_under_way:
+            self._tell(motion, now_ns, error)
+        elif problem := self._travel.problem:
+            self._end(False, problem, error)
+        elif error > JOINT_TOLERANCE_RAD:
+            self._end(False, f"a joint stands {error:.3f} rad away from its start", error)
+        else:
+            self._end(True, "", error)
+
     def _look(self, motion: _Motion, now_ns: int, error: float, is_still: bool) -> None:
         if is_still and error <= JOINT_TOLERANCE_RAD:
-            self._end(True, "", error)
+            self._end(True, motion.word, error)
             return
         motion.still_ns = (motion.still_ns or now_ns) if is_still else None
         if motion.still_ns is not None and now_ns - motion.still_ns > _SETTLE_NS:
@@ -110,6 +155,9 @@ class ReturnMotion:
             is_blocked = self._player.return_state == "blocked"
             self._end(False, f"safety stops the arm, {away}" if is_blocked else away, error)
             return
+        self._tell(motion, now_ns, error)
+
+    def _tell(self, motion: _Motion, now_ns: int, error: float) -> None:
         if now_ns - motion.told_ns >= _FEEDBACK_NS:
             motion.told_ns = now_ns
             motion.handle.publish_feedback(ReturnToStart.Feedback(distance_rad=error))
@@ -117,7 +165,9 @@ class ReturnMotion:
     def _end(self, success: bool, message: str, error: float) -> None:
         motion, self._motion = self._motion, None
         assert motion is not None
-        if motion.moves and not success:
+        if motion.travels and self._travel is not None:
+            self._travel.stop(message)
+        elif motion.moves and not success:
             self._player.end_return()
         motion.ended.set_result((success, message, error))
 
@@ -156,3 +206,5 @@ class ReturnMotion:
 
     def close(self) -> None:
         self._server.destroy()
+        if self._travel is not None:
+            self._travel.close()

@@ -19,3 +19,9 @@ def prefixed(robot: RobotSpec, name: str) -> str:
 
 def joint_names(robot: RobotSpec) -> list[str]:
     return [prefixed(robot, name) for name in robot.joint_names]
+
+
+def driver_name(robot: RobotSpec, name: str, namespace: str) -> str:
+    """A service or action of franka_hardware, for a node in a namespace: it puts them into one of
+    the arm's prefix, unless given another."""
+    return f"{robot.arm_prefix}/{name}" if robot.arm_prefix and namespace == "/" else name

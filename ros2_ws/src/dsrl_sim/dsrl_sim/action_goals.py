@@ -45,7 +45,8 @@ class Pending:
 
 
 class GoalServer:
-    """One action: every goal and every cancellation is accepted, as franka_ros2's servers do."""
+    """One action: every goal is accepted, as franka_ros2's servers do, and every cancellation
+    unless the server hears of it too late."""
 
     def __init__(
         self,
@@ -54,9 +55,11 @@ class GoalServer:
         name: str,
         begin: Callable[[Any], Any],
         advance: Callable[[Pending], None],
+        hears_cancel: bool = True,
     ) -> None:
         """`begin` gets a goal and returns its token; `advance` looks at it in every `poll`, and
         ends it when it is over."""
+        cancelled = CancelResponse.ACCEPT if hears_cancel else CancelResponse.REJECT
         self._begin, self._advance = begin, advance
         self._pending: list[Pending] = []
         self._server = ActionServer(
@@ -64,7 +67,7 @@ class GoalServer:
             action_type,
             name,
             self._execute,
-            cancel_callback=lambda _: CancelResponse.ACCEPT,
+            cancel_callback=lambda _: cancelled,
         )
 
     def poll(self) -> None:

@@ -215,12 +215,6 @@ class FrankaArm:
         self._goal = target, tolerance_rad
         self.has_arrived = False
 
-    def stop_travel(self) -> None:
-        """Brake a point-to-point motion."""
-        if self._goal is not None:
-            self.machine.end_motion()
-            self._obey_mode()
-
     def activate(self, wanted: bool) -> None:
         """Switch controllers on (once the arm is idle) or off."""
         self.machine.controllers_wanted = wanted

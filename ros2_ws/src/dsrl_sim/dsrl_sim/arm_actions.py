@@ -1,4 +1,8 @@
-"""franka_hardware's actions: error recovery, and point-to-point motions."""
+"""franka_hardware's actions: error recovery, and point-to-point motions.
+
+Its node serves one request after the other, and a motion is served until it is over: whoever
+cancels one is not heard before. Nothing but a reflex or the user stop ends it earlier.
+"""
 
 from __future__ import annotations
 
@@ -14,25 +18,32 @@ from dsrl_sim.action_goals import ABORTED, SUCCEEDED, GoalServer, Pending
 from dsrl_sim.arm import FrankaArm
 from dsrl_sim.franka_state import RobotMode
 
-_NO_MOTION: Final = (
-    "No motion found with the given motion ID. Might be already finished or aborted."
-)
 _STOPPED: Final = "PTP motion aborted"
 
 
 class ArmActions:
     """Adapter of `FrankaArm`; polled with every slice of time."""
 
-    def __init__(self, node: Node, arm: FrankaArm) -> None:
+    def __init__(self, node: Node, arm: FrankaArm, ptp_motion: bool) -> None:
+        """`ptp_motion`: whether there is such an action; franka_ros2 before 3.2 had none."""
         self._arm = arm
         self._log = node.get_logger()
         name = franka_topics.ACTION_SERVER
-        self._servers = (
+        self._servers = [
             GoalServer(
                 node, ErrorRecovery, f"{name}/error_recovery", self._recover, self._recovering
-            ),
-            GoalServer(node, PTPMotion, f"{name}/ptp_motion", self._travel, self._travelling),
-        )
+            )
+        ]
+        if ptp_motion:
+            motions = GoalServer(
+                node,
+                PTPMotion,
+                f"{name}/ptp_motion",
+                self._travel,
+                self._travelling,
+                hears_cancel=False,
+            )
+            self._servers.append(motions)
 
     def poll(self) -> None:
         """Tell clients how far their goals are."""
@@ -75,9 +86,6 @@ class ArmActions:
         refused: str = goal.token
         if refused:
             self._abort(goal, refused)
-        elif goal.is_cancelled:
-            self._arm.stop_travel()
-            self._abort(goal, _NO_MOTION)
         elif self._arm.travels:
             status = TargetStatus(status=TargetStatus.EXECUTING)
             goal.handle.publish_feedback(PTPMotion.Feedback(target_status=status))

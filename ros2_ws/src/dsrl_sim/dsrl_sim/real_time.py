@@ -61,7 +61,7 @@ class RealTime:
         self._gripper = GripperServer(
             node, self._hand, spec.gripper_width_max_m, lambda: self._world.gripper_width_m
         )
-        self._actions = ArmActions(node, self._arm)
+        self._actions = ArmActions(node, self._arm, parameters.ptp_motion)
         self._services = ArmServices(node, self._arm)
         self._provocations = Provocations(node, self._arm, face)
         self._controllers = ControllerTopics(

@@ -26,6 +26,7 @@ from dsrl_core.types import Float64Array, to_nanoseconds
 
 JOINT_STATES: Final = "joint_states"
 ROBOT_STATE: Final = "robot_state"
+MODE_IDLE: Final = 1
 MODE_MOVE: Final = 2
 MODES: Final = ("other", "idle", "move", "guiding", "reflex", "user stopped", "recovery")
 """franka_msgs/FrankaRobotState.robot_mode."""
@@ -76,6 +77,8 @@ class Watch:
         self._frozen_ns = to_nanoseconds(task.frozen_camera_s)
         self._lost: list[str] = []
         self._mode: tuple[int, str] | None = None
+        self.may_be_idle = False
+        """While the arm's controllers are switched off on purpose."""
         self._arm: Float64Array | None = None
         self._clock_ns = 0
         self._clock_event: tuple[int, str] | None = None
@@ -104,6 +107,11 @@ class Watch:
     def arm_at(self, positions: Float64Array) -> None:
         """Where the arm is, (joints,) [rad]: a picture that stays while it moves is frozen."""
         self._arm = positions
+
+    @property
+    def mode(self) -> int | None:
+        """The robot's mode as it was told last."""
+        return None if self._mode is None else self._mode[0]
 
     def robot(self, mode: int, errors: str = "") -> None:
         """The robot's mode (franka_msgs/FrankaRobotState) and its errors, for people."""
@@ -150,9 +158,10 @@ class Watch:
         if self._mode is None or self._mode[0] == MODE_MOVE:
             return None
         mode, errors = self._mode
-        name = MODES[mode] if 0 <= mode < len(MODES) else "unknown"
+        if mode == MODE_IDLE and self.may_be_idle:
+            return None
         detail = f": {errors}" if errors else ""
-        return "mode", f"the robot is in mode {mode} ({name}), expected 2 (move){detail}"
+        return "mode", f"the robot is in mode {mode} ({mode_name(mode)}), expected 2 (move){detail}"
 
     def _stale(self, now_ns: int) -> tuple[str, str] | None:
         for name, seen in self._inputs.items():
@@ -203,6 +212,11 @@ class Watch:
         if picture.restless < _RESTLESS and self._way(picture) <= _STIRRED_RAD:
             return ""
         return f"its picture has not changed for {_seconds(same_ns)} while its stamps went on"
+
+
+def mode_name(mode: int) -> str:
+    """For people."""
+    return MODES[mode] if 0 <= mode < len(MODES) else "unknown"
 
 
 def _seconds(duration_ns: int) -> str:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from dsrl_core.specs.values import FINITE, Joints, Positive, Vector3
+from dsrl_core.specs.values import FINITE, Joints, NotNegative, Positive, Vector3
 from dsrl_core.types import to_nanoseconds
 
 CommandPath = Literal["crisp_joint", "crisp_pose", "joint_trajectory"]
 """crisp_joint, crisp_pose: crisp_controllers' joint or Cartesian impedance controller.
 joint_trajectory: the stock joint_trajectory_controller."""
+
+ReturnPath = Literal["set_points", "ptp_motion"]
+"""set_points: through the command path and all of safety's rules.
+ptp_motion: by franka_ros2's action, the robot's own motion while no controller is active."""
+
+
+_INERTIA_TOLERANCE: Final = 1e-9
+"""[kg m^2]"""
 
 
 @dataclass(frozen=True, config=FINITE)
@@ -50,6 +59,33 @@ class CollisionSpec:
             "lower_torque_nm", self.lower_torque_nm, "upper_torque_nm", self.upper_torque_nm
         )
         _require_order("lower_force", self.lower_force, "upper_force", self.upper_force)
+        return self
+
+
+@dataclass(frozen=True, config=FINITE)
+class LoadSpec:
+    """What the flange carries beside the end effector that is set in Desk; set while idle."""
+
+    mass_kg: NotNegative
+    """0: nothing, which takes back a load that was set before."""
+    center_of_mass_m: Vector3
+    """In the flange frame."""
+    inertia_kg_m2: tuple[Vector3, Vector3, Vector3]
+    """Rows, about the centre of mass, in the flange frame's axes."""
+
+    @model_validator(mode="after")
+    def _inertia_is_one(self) -> Self:
+        tensor = np.array(self.inertia_kg_m2)
+        if np.abs(tensor - tensor.T).max() > _INERTIA_TOLERANCE:
+            raise ValueError(f"inertia_kg_m2 is {tensor.tolist()}, expected it symmetric")
+        least, middle, most = np.linalg.eigvalsh(tensor).tolist()
+        if least < -_INERTIA_TOLERANCE or most > least + middle + _INERTIA_TOLERANCE:
+            raise ValueError(
+                f"inertia_kg_m2 has the principal moments {least:.6g}, {middle:.6g} and "
+                f"{most:.6g}; expected none below 0 and none above the sum of the others"
+            )
+        if self.mass_kg == 0 and most > _INERTIA_TOLERANCE:
+            raise ValueError(f"mass_kg is 0 and inertia_kg_m2 {tensor.tolist()}, expected zeros")
         return self
 
 
@@ -98,6 +134,10 @@ class RobotSpec:
     chunk_wait_max_s: Positive
     """The arm stands so long without the chunk that it asked for before it is held."""
     command_path: CommandPath = "crisp_joint"
+    return_path: ReturnPath = "set_points"
+    """How the arm comes back to its start between episodes."""
+    load: LoadSpec | None = None
+    """None: what the robot was told before stays."""
     keep_out: tuple[KeepOutBox, ...] = ()
     arm_prefix: str = ""
     """Before the names of joints and frames, as franka_ros2's launch argument of that name."""

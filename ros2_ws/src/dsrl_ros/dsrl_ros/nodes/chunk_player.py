@@ -7,6 +7,7 @@ simulation alike: ticks with the clock on the wall, watches its inputs, and hold
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import cast
 
 from std_srvs.srv import Trigger
 
@@ -14,11 +15,12 @@ from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.safety import Safety
 from dsrl_core.specs import RobotSpec
+from dsrl_core.specs.robot import ReturnPath
 from dsrl_core.types import NANOSECONDS_PER_SECOND
 from dsrl_ros import topics
 from dsrl_ros.lock_step import LockStep
 from dsrl_ros.node import DsrlNode, spin
-from dsrl_ros.parameters import ChunkPlayerParameters
+from dsrl_ros.parameters import ROBOT_FILE, ChunkPlayerParameters
 from dsrl_ros.paths import catalog
 from dsrl_ros.playing import Playing
 from dsrl_ros.real_time import RealTime
@@ -97,6 +99,11 @@ def _in_real_time(robot: RobotSpec, given: ChunkPlayerParameters) -> RobotSpec:
         joint_states_age_max_s=given.patience * robot.joint_states_age_max_s,
         robot_state_age_max_s=given.patience * robot.robot_state_age_max_s,
         chunk_wait_max_s=given.chunk_wait_s or robot.chunk_wait_max_s,
+        return_path=(
+            robot.return_path
+            if given.return_path == ROBOT_FILE
+            else cast(ReturnPath, given.return_path)
+        ),
     )
 
 
