@@ -62,7 +62,7 @@ class SimProcess:
 class Client:
     """Hears the arm's state, and asks things of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._context = Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self.node = Node("sim_face_client", context=self._context)
@@ -77,7 +77,7 @@ class Client:
         self.node.create_subscription(JointState, "franka/joint_states", self._on_joints, 10)
         self.target = self.node.create_publisher(JointState, "target_joint", 1)
         self.push = self.node.create_publisher(WrenchStamped, "franka_sim/push", 1)
-        self.wait("the arm's state", lambda: self.mode != 0)
+        self.wait("the arm's state", lambda: self.mode != 0, patience_s)
 
     @staticmethod
     @contextmanager

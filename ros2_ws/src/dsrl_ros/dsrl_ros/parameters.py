@@ -199,6 +199,9 @@ class FrankaSimParameters(TaskParameters):
         minimum=1.0,
         maximum=100.0,
     )
+    controllers: bool = parameter(
+        True, "The arm's controllers are active from the start. Not in lock-step."
+    )
     ptp_motion: bool = parameter(
         True, "Offer the action ptp_motion, which older drivers have not. Not in lock-step."
     )

@@ -89,6 +89,9 @@ class RealTime:
         if not missing and self._gripper is not None:
             missing = self._gripper.waits_for()
         problem = None if missing else self._watch.check(self._node.now_ns())
+        if problem is not None and problem[0] == "mode":
+            # A launch activates the controllers last: that is no reason to hold the arm.
+            return f"an arm that may move: {problem[1]}"
         if problem is not None and problem[0].startswith("stale"):
             return problem[1]
         return missing

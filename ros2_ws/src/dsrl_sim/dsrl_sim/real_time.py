@@ -54,6 +54,8 @@ class RealTime:
         """What a stamp is ahead of the world's time."""
         self._in_time = deque([True] * _SUCCESS_RATE_SLICES, maxlen=_SUCCESS_RATE_SLICES)
         self._arm = FrankaArm(self._world, spec)
+        if not parameters.controllers:
+            self._arm.activate(False)
         self._state = StatePublisher(node, spec, self._arm)
         latency_ns = to_nanoseconds(spec.gripper_latency_s)
         self._hand = Hand(spec.gripper_width_max_m, latency_ns, self._drive_fingers)
