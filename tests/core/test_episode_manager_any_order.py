@@ -64,6 +64,20 @@ class AnyOrder(RuleBasedStateMachine):
     def stop(self) -> None:
         self.manager.stop()
 
+    @rule()
+    def pause(self) -> None:
+        self.manager.pause()
+
+    @rule()
+    def go_on(self) -> None:
+        self.manager.go_on(START_NS)
+
+    @rule()
+    def press_start(self) -> None:
+        before = self.manager.status
+        if self.manager.press_start(START_NS):
+            assert self.manager.status == before, "a refused start changes nothing"
+
     @rule(episode=NUMBERS)
     def world_ready(self, episode: int) -> None:
         self.manager.world_ready(episode, START_NS)

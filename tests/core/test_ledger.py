@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -218,3 +219,48 @@ def test_a_path_that_cannot_be_written_is_told(tmp_path) -> None:
         LabelLedger(tmp_path)
     with pytest.raises(DsrlError, match="cannot be written"):
         LabelLedger(tmp_path / "nowhere" / "labels.jsonl")
+
+
+def test_mark_is_kept_and_changes_nothing(path) -> None:
+    with LabelLedger(path) as ledger:
+        ledger.append(label(1))
+        marked = ledger.append(label(1, Outcome.MARK, moment_ns=7, note="slipped"))
+        assert ledger.outcome_of(1) is Outcome.SUCCESS
+    with LabelLedger(path) as again:
+        assert again.entries[1] == marked
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        ({"outcome": Outcome.MARK, "supersedes": 1}, "a mark replaces nothing"),
+        ({"moment_ns": 7}, "moment_ns is 7; expected 0"),
+        ({"outcome": Outcome.MARK, "moment_ns": -1}, "moment_ns is -1"),
+    ],
+)
+def test_moment_is_of_a_mark_and_a_mark_replaces_nothing(path, bad, expected) -> None:
+    with LabelLedger(path) as ledger:
+        ledger.append(label(1))
+        with pytest.raises(InvalidValue, match=expected):
+            ledger.append(label(1, **bad))
+
+
+def test_conflict_is_another_authors_other_word_that_was_not_seen(path) -> None:
+    with LabelLedger(path) as ledger:
+        ledger.append(label(1))
+        assert ledger.append(label(1, Outcome.FAILURE)).conflicts_with == 0, "the same author"
+        other = replace(label(1), author="bob")
+        assert ledger.append(other).conflicts_with == 2
+        assert ledger.append(replace(label(1), author="eve")).conflicts_with == 0, "they agree"
+        seen = replace(label(1, Outcome.FAILURE), author="bob", supersedes=4)
+        assert ledger.append(seen).conflicts_with == 0, "it was seen"
+
+
+def test_ledger_from_before_marks_and_conflicts_is_read(path) -> None:
+    with LabelLedger(path) as ledger:
+        ledger.append(label(1))
+    values = json.loads(path.read_text())
+    del values["moment_ns"], values["conflicts_with"]
+    path.write_text(json.dumps(values) + "\n")
+    with LabelLedger(path) as again:
+        assert again.outcome_of(1) is Outcome.SUCCESS

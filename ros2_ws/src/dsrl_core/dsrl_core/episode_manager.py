@@ -2,9 +2,8 @@
 
     IDLE -> RESETTING -> READY -> RUNNING -> AWAITING_LABEL -> DONE -> RESETTING (next) or IDLE
 
-Events come in by methods, in any order and more than once; what does not fit the present state is
-ignored or refused with a reason. After every event the caller looks at `status` (to publish it) and
-at `reset_wanted` (to carry it out).
+Events come in by methods, in any order and more than once; what does not fit is ignored or refused
+with a reason. After each the caller publishes `status` and carries out `reset_wanted`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ REPEATS_MAX: Final = 3
 
 OVERTIME_NS: Final = 2_000_000_000
 """A running episode that is not ended so long after its deadline is given up."""
-
 HOW_TO_RESUME: Final = "mend it, then let the arm go on: ./dsrl resume, or the button"
 
 
@@ -38,7 +36,7 @@ class EpisodeManager:
     """One arm, one episode at a time.
 
     `wait_for_learner`: a steered episode starts only when every label so far has been learned from,
-    so that what is learned does not depend on the machine's speed (lock-step simulation).
+    so that what is learned does not depend on the machine's speed.
     `evaluation_share`: share of the episodes of training runs that are evaluations, evenly spread.
     Which ones depends on their place in the seed's series alone; they have evaluation resets.
     `auto_advance`: an episode starts once its world is ready; otherwise when a person says so.
@@ -107,9 +105,8 @@ class EpisodeManager:
         Raises:
             DsrlError: there is no such episode, it has not run, or the ledger refuses.
         """
-        written, is_new = write_label(
-            self._ledger, label, self.status, self._next_episode, self._invalid
-        )
+        begun, invalid = self._next_episode, self._invalid
+        written, is_new = write_label(self._ledger, label, self.status, begun, invalid)
         if is_new and written.outcome is not Outcome.MARK:
             if written.episode == self.status.episode:
                 self._follow(written)
@@ -197,9 +194,8 @@ class EpisodeManager:
         """Something that the running episode needs is gone: it is invalid."""
         if self.status.phase is Phase.RUNNING:
             self._invalid.add(self.status.episode)
-            self._change(
-                phase=Phase.DONE, outcome=INVALID, end_reason=INVALID, message=f"invalid: {reason}"
-            )
+            told = f"invalid: {reason}"
+            self._change(phase=Phase.DONE, outcome=INVALID, end_reason=INVALID, message=told)
 
     def time_is(self, now_ns: int) -> None:
         """Notice that an episode runs on although its time is long up."""
@@ -243,7 +239,7 @@ class EpisodeManager:
             self.reset_wanted = ResetWanted(self.status.episode, self.status.seed)
 
     def _start_if_ready(self, now_ns: int = 0) -> None:
-        """`now_ns`: ROS time, if a person was waited for; the first tick is then not before it."""
+        """The first tick is not before `now_ns`: until then a person was waited for."""
         self._change()
         if self.status.phase is not Phase.READY or self.status.waits_for:
             return
