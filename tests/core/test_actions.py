@@ -41,7 +41,7 @@ def spec_of(kind: str, sizes: tuple[int, ...], **changes: object) -> ActionSpec:
 def actions_of(kind: str, **changes: object) -> tuple[Actions, Safety]:
     safety = Safety(ROBOT, KINEMATICS)
     safety.start(READY)
-    actions = Actions(spec_of(kind, SIZES[kind], **changes), 7, KINEMATICS, safety)
+    actions = Actions(spec_of(kind, SIZES[kind], **changes), ROBOT.joint_names, KINEMATICS, safety)
     actions.rest_at(READY)
     return actions, safety
 
@@ -71,8 +71,25 @@ def test_a_row_that_says_nothing_new_leads_nowhere(kind: str) -> None:
 def test_fields_of_other_sizes_are_refused_with_those_expected(kind: str) -> None:
     spec = spec_of(kind, (6, 1))
     with pytest.raises(InvalidFile, match=r"has the fields part0 \(6\), part1 \(1\)") as refused:
-        Actions(spec, 7, KINEMATICS, Safety(ROBOT, KINEMATICS))
+        Actions(spec, ROBOT.joint_names, KINEMATICS, Safety(ROBOT, KINEMATICS))
     assert f"expected sizes {SIZES[kind]}" in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["joint_position", "joint_delta", "joint_velocity"])
+def test_joints_in_another_order_than_the_arm_has_are_refused_with_both(kind: str) -> None:
+    names = ROBOT.joint_names
+    actions_of(kind, joints=names)
+    with pytest.raises(InvalidFile, match=f"{kind} has its joints in the order") as refused:
+        actions_of(kind, joints=(names[1], names[0], *names[2:]))
+    assert "order fr3_joint2, fr3_joint1, fr3_joint3" in str(refused.value)
+    assert "the robot file's are fr3_joint1, fr3_joint2, fr3_joint3" in str(refused.value)
+    with pytest.raises(InvalidFile, match="in the order panda_joint1"):
+        actions_of(kind, joints=tuple(name.replace("fr3", "panda") for name in names))
+
+
+def test_a_policy_that_moves_the_tool_names_no_joints() -> None:
+    with pytest.raises(InvalidFile, match="speak of the tool"):
+        actions_of("tool_delta", joints=ROBOT.joint_names)
 
 
 def test_joint_positions_are_where_they_say() -> None:

@@ -217,14 +217,20 @@ class Actions:
     """The actions of one policy on one arm."""
 
     def __init__(
-        self, action: ActionSpec, joints: int, kinematics: Kinematics, safety: Safety
+        self,
+        action: ActionSpec,
+        joint_names: tuple[str, ...],
+        kinematics: Kinematics,
+        safety: Safety,
     ) -> None:
-        """
+        """`joint_names`: the arm's, in its order.
+
         Raises:
-            InvalidFile: the action's fields are not those of its kind.
+            InvalidFile: the action's fields are not those of its kind, or its joints others.
         """
         kind = _KINDS[action.kind]
-        expected = (*kind.sizes(joints), 1)
+        _require_joints(action, kind, joint_names)
+        expected = (*kind.sizes(len(joint_names)), 1)
         if tuple(part.size for part in action.fields) != expected:
             names = ", ".join(f"{part.name} ({part.size})" for part in action.fields)
             meaning = ", ".join((*kind.parts, "gripper width"))
@@ -276,3 +282,18 @@ class Actions:
             if leaps[row] > most:
                 return "jump", f"row {row} leads {leaps[row]:.3g} {unit} at once, at most {most}"
         return _FITS
+
+
+def _require_joints(action: ActionSpec, kind: type[_Kind], joint_names: tuple[str, ...]) -> None:
+    if not action.joints:
+        return
+    if not issubclass(kind, _JointKind):
+        raise InvalidFile(
+            f"action of kind {action.kind} names joints ({', '.join(action.joints)}); its rows "
+            "speak of the tool, expected none"
+        )
+    if action.joints != joint_names:
+        raise InvalidFile(
+            f"action of kind {action.kind} has its joints in the order "
+            f"{', '.join(action.joints)}; the robot file's are {', '.join(joint_names)}"
+        )

@@ -1,8 +1,7 @@
 """Plays action chunks: one set-point per tick, and a word when the next chunk is due.
 
 The clock is passed in and nothing is published here, so the same player serves a node, the
-in-process rollout and a test. Row i of a chunk that is begun at t0 leads from t0 + i * period to
-t0 + (i + 1) * period; the set-point of tick t is the point to reach at t + set_point_period.
+in-process rollout and a test. The set-point of tick t is to be reached at t + set_point_period.
 
 What comes in and does not fit never moves the arm:
 
@@ -53,7 +52,7 @@ class Tick:
     """What one tick gives: a set-point to send, and a request when one is due."""
 
     set_point: SetPoint | None
-    """Without a chunk it holds the arm. None before an episode, or if none can begin safely."""
+    """Without a chunk it holds the arm. None at rest before an episode, or if none can begin."""
     request: ChunkRequest | None
 
 
@@ -74,9 +73,9 @@ class ChunkPlayer:
         Otherwise (lock-step) it is there by then, and the motion goes on.
 
         Raises:
-            InvalidFile: the action's fields are not those of its kind.
+            InvalidFile: the action's fields are not those of its kind, or its joints others.
         """
-        self._actions = Actions(action, len(robot.joint_names), kinematics, safety)
+        self._actions = Actions(action, robot.joint_names, kinematics, safety)
         self._shape = (horizon, self._actions.columns)
         self._row_ns = to_nanoseconds(action.period_s)
         self._period_ns = robot.set_point_period_ns
@@ -123,7 +122,7 @@ class ChunkPlayer:
     def begin_return(self, now_ns: int, measured: Float64Array, joints: Float64Array) -> None:
         """Bring the arm from where it is measured to rest at joints (joints,) [rad], slowly."""
         self._begin(now_ns, measured)
-        self._episode, self._goal = None, joints
+        self._episode, self._goal, self._pending = None, joints, None
         self._returning = "moving" if self._can_move else "blocked"
 
     def end_return(self) -> None:
@@ -161,7 +160,7 @@ class ChunkPlayer:
         if self._goal is not None:
             return Tick(self._on_the_way_back(now_ns, measured, self._goal), None)
         if self._episode is None:
-            return Tick(None, None)
+            return Tick(self._braking(now_ns), None)
         if now_ns <= self._last_ns and self._is_lock_step:
             if not self._is_new:
                 return Tick(self._set_point, None)
@@ -170,7 +169,8 @@ class ChunkPlayer:
             self._reference.rewind()
         self._last_ns = now_ns
         if not self._can_move:
-            return Tick(None, None if self._final else self._finish(now_ns, "invalid"))
+            request = None if self._final else self._finish(now_ns, "invalid")
+            return Tick(self._braking(now_ns), request)
         reference = self._reference
         reference.follow(now_ns, self._is_new)
         request = self._due(now_ns)
@@ -206,7 +206,7 @@ class ChunkPlayer:
 
     def _begin(self, now_ns: int, measured: Float64Array) -> None:
         safety = self._safety
-        safety.start(measured)
+        safety.start(measured, goes_on=not self._is_lock_step)
         self._can_move = safety.hold_rule is None
         self._goal, self._returning = None, "none"
         self._last_ns = now_ns - 1
@@ -220,7 +220,7 @@ class ChunkPlayer:
         self, now_ns: int, measured: Float64Array, goal: Float64Array
     ) -> SetPoint | None:
         if not self._can_move:
-            return None
+            return self._braking(now_ns)
         before = self._safety.motion
         motion = self._safety.lead(goal, np.zeros(len(goal)), measured, RETURN_SHARE)
         away, speed = np.abs(motion.position - goal).max(), np.abs(motion.velocity).max()
@@ -228,6 +228,13 @@ class ChunkPlayer:
             self._returning = "arrived"
         elif self._safety.hold_rule is not None or (motion.position == before.position).all():
             self._returning = "blocked"
+        return SetPoint(now_ns, motion.position, motion.velocity)
+
+    def _braking(self, now_ns: int) -> SetPoint | None:
+        """The end of a motion for which nobody asks any more; None once the arm is at rest."""
+        if not self._safety.is_moving:
+            return None
+        motion = self._safety.brake()
         return SetPoint(now_ns, motion.position, motion.velocity)
 
     def _width(self, reach_ns: int) -> float | None:

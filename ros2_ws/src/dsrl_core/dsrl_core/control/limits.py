@@ -11,6 +11,7 @@ goes out are bounded for every input.
 from __future__ import annotations
 
 import atexit
+import math
 import weakref
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +35,9 @@ _OWN_SHARE: Final = 0.98
 _LOOK_AHEAD: Final = 2
 """Periods after which a trajectory towards a moving target is to be there."""
 _ROUNDING: Final = 1e-9
+_STRIDE_RAD: Final = 0.04
+"""Sum of the joints' ways between two positions of a brake that are looked at: an arm that reaches
+a metre moves its tool by less than 4 cm."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Brake:
     begin: Motion
     stop: Float64Array
     """Where it stands then, (joints,) [rad]."""
+    way: tuple[Float64Array, ...]
+    """Positions on the way, each (joints,) [rad], from the beginning to the stop."""
     is_inside: bool
     """Whether every joint stays in its range on the way."""
 
@@ -146,7 +152,7 @@ class Limiter:
         turn = np.where(turns, size**3 / (jerk * jerk), 0.0) - 2.0 * _ROUNDING
         is_above = np.minimum(now.position, stop) - turn >= limits.low
         is_below = np.maximum(now.position, stop) + turn <= limits.high
-        return Brake(now, stop, bool((is_above & is_below).all()))
+        return Brake(now, stop, _way(trajectory, now, stop), bool((is_above & is_below).all()))
 
     def along(self, brake: Brake, after_s: float) -> Motion:
         """The motion on a brake so long after its beginning; at rest at its end."""
@@ -186,6 +192,14 @@ def _close_all() -> None:
     """The library complains on stderr about every object that outlives the interpreter."""
     for limiter in _LIMITERS:
         limiter.close()
+
+
+def _way(trajectory: Trajectory, now: Motion, stop: Float64Array) -> tuple[Float64Array, ...]:
+    """Positions along a brake, about equally far apart if it slows down steadily."""
+    strides = math.ceil(float(np.abs(stop - now.position).sum()) / _STRIDE_RAD)
+    shares = [1.0 - math.sqrt(1.0 - stride / strides) for stride in range(1, strides)]
+    between = [_at(trajectory, share * trajectory.duration).position for share in shares]
+    return (now.position, *between, stop) if strides else (stop,)
 
 
 def _at(trajectory: Trajectory, time_s: float) -> Motion:

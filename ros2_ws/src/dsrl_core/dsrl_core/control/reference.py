@@ -48,6 +48,7 @@ class Reference:
     def load(self, chunk: Float64Array) -> None:
         """Play this chunk (rows, columns) from the next tick on."""
         self._chunk, self._row = chunk, -1
+        self._gives_up = False
 
     def drop(self) -> None:
         """The chunk is played: come to rest where it led to, unless it does already."""
@@ -57,7 +58,7 @@ class Reference:
 
     def rest(self) -> None:
         """Come to rest as soon as the limits allow, and forget what was to be played."""
-        self._chunk = None
+        self._chunk, self._gives_up = None, True
         joints = self._safety.stopping_position
         self._actions.rest_at(joints)
         self._turn_into(Line.rest(joints))
@@ -94,7 +95,8 @@ class Reference:
             # Too far away: as fast as the joints can towards the line, until there is a smooth way.
             self._is_off = True
             ahead_ns = reach_ns + self._period_ns
-            return self._safety.lead(self._line.at(ahead_ns), self._line.velocity, measured)
+            target, velocity = self._line.at(ahead_ns), self._line.velocity
+            return self._safety.lead(target, velocity, measured, lags=not self._gives_up)
         wanted = self._approach.at(reach_ns)
         admitted = self._safety.admit(wanted, measured)
         self._is_off = admitted is not wanted

@@ -5,10 +5,12 @@ within its limits and stays there until a person releases it, and `hold_reason` 
 
 | rule | does | when |
 |---|---|---|
-| workspace, table | clamp | a commanded tool point, or where the arm could stop, is outside |
-| keep_out | clamps | where an action leads, or where the arm could stop, is in such a box |
+| workspace, table | clamp | a commanded tool point, or the way to a stop, is outside |
+| keep_out | clamps | where an action leads, or the way to a stop, is in such a box or near it |
 | reach | clamps | no joints put the tool where it is commanded |
 | row_velocity | clamps | an action asks a joint to go further than it can in the action's time |
+| lag | clamps | the arm is not where its actions are; it is led there as fast as it can |
+| no_way | clamps | the limiter finds no way there: the arm brakes |
 | gripper_width | clamps | a width below 0 or above the gripper's |
 | joint_position, joint_velocity, joint_acceleration, joint_jerk | clamp | per set-point |
 | tracking_error | clamps, then holds | a set-point runs away from the measured position |
@@ -19,6 +21,7 @@ within its limits and stays there until a person releases it, and `hold_reason` 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -26,7 +29,7 @@ import numpy as np
 from dsrl_core.control.kinematics import Kinematics, Solution
 from dsrl_core.control.limits import Brake, JointLimits, Limiter
 from dsrl_core.control.motion import Motion, unusable
-from dsrl_core.control.safety_state import SafetyReport, SafetyState
+from dsrl_core.control.safety_state import SafetyRecord
 from dsrl_core.control.zones import Zones
 from dsrl_core.specs import RobotSpec
 from dsrl_core.types import Float64Array
@@ -41,10 +44,11 @@ _FORCE_SAMPLES: Final = 3
 """So many measured forces in a row have to be too large: one is noise."""
 
 
-class Safety:
+class Safety(SafetyRecord):
     """Limits of one arm, and the set-point that it was given last."""
 
     def __init__(self, robot: RobotSpec, kinematics: Kinematics) -> None:
+        super().__init__(len(robot.joint_names))
         self._names = robot.joint_names
         self._joints = len(robot.joint_names)
         self._period = robot.set_point_period_s
@@ -60,72 +64,27 @@ class Safety:
         self._tracking_max = robot.tracking_error_max_rad
         self._force_max, self._forces = robot.force_max_n, 0
         self._width_max = robot.gripper_width_max_m
-        nothing = Motion.rest(np.zeros(self._joints))
-        self._state = SafetyState(nothing, None, 0.0, "start", "it has not been started", 0, {})
-        self._before = self._state
 
-    @property
-    def motion(self) -> Motion:
-        """The last set-point."""
-        return self._state.motion
-
-    @property
-    def position(self) -> Float64Array:
-        """The last set-point, (joints,) [rad]."""
-        return self._state.motion.position
-
-    @property
-    def stopping_position(self) -> Float64Array:
-        """Where the arm comes to rest when it brakes from now on, (joints,) [rad]."""
-        brake = self._state.brake
-        return self.position if brake is None else brake.stop
-
-    @property
-    def hold_rule(self) -> str | None:
-        """Name of the rule that holds the arm, or None."""
-        return self._state.hold_rule
-
-    @property
-    def hold_reason(self) -> str | None:
-        """Why the arm is held, or None while it is not."""
-        return self._state.hold_reason
-
-    def report(self) -> SafetyReport:
-        state = self._state
-        return SafetyReport(
-            state.set_points, dict(state.clamped), state.hold_rule, state.hold_reason
-        )
-
-    def start(self, measured: Float64Array) -> None:
+    def start(self, measured: Float64Array, goes_on: bool = False) -> None:
         """Begin at rest at the measured position (joints,) [rad].
 
         An arm that is held stays so; a measurement from which no motion can begin safely holds.
+        `goes_on`: an arm whose last set-point still moves goes on from there, so that no set-point
+        leaps; otherwise it was put where it is measured.
         """
         state = self._state
         rule, reason = state.hold_rule, state.hold_reason
         if rule == "start":
             rule = reason = None
-        motion, brake = state.motion, state.brake
         self._forces = 0
+        self._state = replace(state, hold_rule=rule, hold_reason=reason, set_points=0, clamped={})
         if problem := unusable("measured position", measured, self._joints):
-            if rule is None:
-                rule, reason = "finite", problem
+            self.hold("finite", problem)
         else:
-            motion = Motion.rest(np.clip(measured, self.limits.low, self.limits.high))
-            brake = self._limiter.brake(motion)
-        self._state = self._before = SafetyState(motion, brake, 0.0, rule, reason, 0, {})
-        if not problem:
+            if not (goes_on and self.is_moving):
+                self._stand(measured)
             self._watch_tracking(measured)
         self._before = self._state
-
-    def hold(self, rule: str, reason: str) -> None:
-        """Hold the arm; the first reason stays."""
-        if self._state.hold_rule in (None, "start"):
-            self._change(hold_rule=rule, hold_reason=reason)
-
-    def release(self) -> None:
-        """A person has looked at the arm and lets it move again, from the next `start` on."""
-        self._change(hold_rule="start", hold_reason="it has not been started")
 
     def force(self, force_n: Float64Array) -> None:
         """Take a measured external force (3,) [N]; too much of it, for some samples, holds."""
@@ -136,17 +95,12 @@ class Safety:
 
     def admit(self, wanted: Motion, measured: Float64Array) -> Motion:
         """The set-point to send for the one wanted and the measured position (joints,) [rad]."""
-        self._before = self._state
-        problem = unusable("measured position", measured, self._joints)
-        for part, values in vars(wanted).items():
-            problem = problem or unusable(f"set-point's {part}", values, self._joints)
-        if problem:
-            self.hold("finite", problem)
-        if self._state.hold_rule is not None:
+        if self._is_held(measured, vars(wanted)):
             return self._go_on_braking()
         with np.errstate(over="ignore"):  # a finite number may be any
-            if not self._take(wanted, measured):
-                self._clamp(wanted, measured)
+            refused_by = self._take(wanted, measured)
+            if refused_by is not None:
+                self._clamp(wanted, measured, refused_by)
         self._watch_tracking(measured)
         return self._state.motion
 
@@ -156,23 +110,29 @@ class Safety:
         velocity: Float64Array,
         measured: Float64Array,
         share: float = 1.0,
+        lags: bool = False,
     ) -> Motion:
         """The set-point to send on the quickest way to a target (joints,) [rad] and a velocity
-        there, with a share of the velocity limits."""
-        self._before = self._state
-        if problem := unusable("measured position", measured, self._joints):
-            self.hold("finite", problem)
-        if self._state.hold_rule is not None:
+        there, with a share of the velocity limits.
+
+        `lags`: what was wanted is to be there already.
+        """
+        if self._is_held(measured, {"target": target, "velocity": velocity}):
             return self._go_on_braking()
+        if lags:
+            self._count("lag")
         led = self._limiter.towards(self._state.motion, target, velocity, share)
-        if led is None or not self._take(led, measured, is_led=True):
+        refused_by = "no_way" if led is None else self._take(led, measured, is_led=True)
+        if refused_by is not None:
+            self._count(refused_by)
             self._go_on_braking()
         self._watch_tracking(measured)
         return self._state.motion
 
-    def rewind(self) -> None:
-        """Forget the last `admit`: its set-point was not sent."""
-        self._state = self._before
+    def brake(self) -> Motion:
+        """The next set-point of an arm that comes to rest, whatever is measured."""
+        self._before = self._state
+        return self._go_on_braking()
 
     def tool_point(self, position: Float64Array) -> Float64Array:
         """The nearest commanded tool point (3,) [m] inside the workspace and above the table."""
@@ -217,8 +177,29 @@ class Safety:
 
     # Inside.
 
-    def _take(self, wanted: Motion, measured: Float64Array, is_led: bool = False) -> bool:
-        """Go to a motion if nothing speaks against it.
+    def _stand(self, measured: Float64Array) -> None:
+        """Be at rest at a measured position, or as near to it as the joints' ranges allow."""
+        inside: Float64Array = np.clip(measured, self.limits.low, self.limits.high)
+        if np.abs(inside - measured).max() > _TOLERANCE:
+            self._count("joint_position")
+        motion = Motion.rest(inside)
+        brake = self._limiter.brake(motion)
+        assert brake is not None, "an arm at rest can stop"
+        depths = self._zones.depths(brake.way)
+        self._change(motion=motion, brake=brake, depths=depths, braked_s=0.0)
+
+    def _is_held(self, measured: Float64Array, wanted: dict[str, Float64Array]) -> bool:
+        """Whether the arm is held at a new set-point, if only because a value is no number."""
+        self._before = self._state
+        problem = unusable("measured position", measured, self._joints)
+        for part, values in wanted.items():
+            problem = problem or unusable(f"set-point's {part}", values, self._joints)
+        if problem:
+            self.hold("finite", problem)
+        return self._state.hold_rule is not None
+
+    def _take(self, wanted: Motion, measured: Float64Array, is_led: bool = False) -> str | None:
+        """Go to a motion if nothing speaks against it; else the rule that does.
 
         `is_led`: the limiter's own way leads there, within the limits of the joints.
         """
@@ -226,62 +207,55 @@ class Safety:
         position = wanted.position
         beyond = np.maximum(limits.low - position, position - limits.high)
         if np.maximum.reduce(beyond) > _TOLERANCE:
-            return False
+            return "joint_position"
         if (np.abs(position - measured) > self._tracking_max).any():
-            return False
+            return "tracking_error"
         if not is_led and not self._limiter.is_reachable(state.motion, wanted):
-            return False
+            return "joint_jerk"
         brake = self._limiter.brake(wanted)
-        if brake is None or not brake.is_inside:
-            return False
-        assert state.brake is not None
-        if rule := self._zones.entered(brake.stop, state.brake.stop):
-            if state.clamped.get(rule) == self._before.clamped.get(rule):
-                self._count(rule)  # once per set-point, however many ways were tried
-            return False
-        self._go(wanted, brake, 0.0)
-        return True
+        if brake is None:
+            return "no_way"
+        if not brake.is_inside:
+            return "joint_position"
+        depths = self._zones.depths(brake.way)
+        if rule := self._zones.deeper(depths, state.depths):
+            return rule
+        self._go(wanted, brake, depths, 0.0)
+        return None
 
-    def _clamp(self, wanted: Motion, measured: Float64Array) -> None:
+    def _clamp(self, wanted: Motion, measured: Float64Array, refused_by: str) -> None:
         """Go towards a motion as far as the rules allow; say which ones did not."""
-        before = self._state.clamped
         broken = self._limiter.broken_rules(self._state.motion, wanted)
         if (np.abs(wanted.position - measured) > self._tracking_max).any():
             broken.append("tracking_error")
-        for rule in broken:
-            self._count(rule)
+        rules = dict.fromkeys(broken or [refused_by])  # each once, however many ways are tried
         near = np.clip(
             wanted.position, measured - self._tracking_max, measured + self._tracking_max
         )
         velocity = np.where(near == wanted.position, wanted.velocity, 0.0)
         for goal_velocity in (velocity, np.zeros(self._joints)):
             led = self._limiter.towards(self._state.motion, near, goal_velocity)
-            if led is not None and self._take(led, measured, is_led=True):
-                return
-        if self._state.clamped is before:
-            self._count("joint_position")
-        self._go_on_braking()
+            refusal = "no_way" if led is None else self._take(led, measured, is_led=True)
+            if refusal is None:
+                break
+            rules[refusal] = None
+        else:
+            self._go_on_braking()
+        for rule in rules:
+            self._count(rule)
 
     def _go_on_braking(self) -> Motion:
         state = self._state
         if state.brake is None:
             return state.motion
         braked_s = state.braked_s + self._period
-        self._go(self._limiter.along(state.brake, braked_s), state.brake, braked_s)
+        motion = self._limiter.along(state.brake, braked_s)
+        self._go(motion, state.brake, state.depths, braked_s)
         return self._state.motion
 
-    def _go(self, motion: Motion, brake: Brake, braked_s: float) -> None:
-        self._change(
-            motion=motion, brake=brake, braked_s=braked_s, set_points=self._state.set_points + 1
-        )
-
-    def _change(self, **values: object) -> None:
-        self._state = SafetyState(**{**vars(self._state), **values})
-
-    def _count(self, rule: str) -> None:
-        # A new map, because `rewind` may want the old one back.
-        clamped = self._state.clamped
-        self._change(clamped={**clamped, rule: clamped.get(rule, 0) + 1})
+    def _go(self, motion: Motion, brake: Brake, depths: tuple[float, ...], braked_s: float) -> None:
+        count = self._state.set_points + 1
+        self._change(motion=motion, brake=brake, depths=depths, braked_s=braked_s, set_points=count)
 
     def _watch_tracking(self, measured: Float64Array) -> None:
         away = np.abs(self.position - measured)

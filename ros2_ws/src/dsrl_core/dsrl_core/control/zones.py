@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
 import numpy as np
@@ -15,16 +15,6 @@ MARGIN_M: Final = 2e-3
 """How far a line in joint space may bulge out of a zone between two points inside."""
 
 
-@dataclass(frozen=True)
-class Trespass:
-    """A rule that a point breaks, and by how much."""
-
-    rule: str
-    what: str
-    """The zone, for people."""
-    depth_m: float
-
-
 class Zones:
     """The zones of one robot file; all points are of the tool, (3,) [m] in the base frame."""
 
@@ -33,9 +23,11 @@ class Zones:
         self._low = np.array(robot.workspace_min_m)
         self._high = np.array(robot.workspace_max_m)
         self._floor = robot.table_height_m + robot.table_clearance_m
+        margin = robot.keep_out_margin_m
         self._boxes = [
-            (box.name, np.array(box.min_m), np.array(box.max_m)) for box in robot.keep_out
+            (np.array(box.min_m) - margin, np.array(box.max_m) + margin) for box in robot.keep_out
         ]
+        self._rules = ["workspace", "table", *("keep_out" for _ in self._boxes)]
 
     def clamped(self, point: Float64Array) -> tuple[Float64Array, list[str]]:
         """The nearest point in the workspace and above the table, and the rules that moved it.
@@ -49,37 +41,29 @@ class Zones:
             rules.append("table")
         return inside, rules
 
-    def trespasses(self, point: Float64Array) -> list[Trespass]:
-        """How deep a point is in what is forbidden, for every rule: negative outside of it."""
-        found = [
-            Trespass(
-                "workspace",
-                "the workspace",
-                float(np.maximum(self._low - point, point - self._high).max()),
-            ),
-            Trespass("table", "the table", self._floor - float(point[2])),
-        ]
-        for name, low, high in self._boxes:
-            depth = float(np.minimum(point - low, high - point).min())
-            found.append(Trespass("keep_out", f"keep-out box '{name}'", depth))
-        return found
+    def depths(self, way: Iterable[Float64Array]) -> tuple[float, ...]:
+        """How deep [m] the tool gets in what every zone forbids, on a way through joints, each
+        (joints,) [rad]; negative outside of it."""
+        looks = (self._depths(self._kinematics.tool_pose(joints).position) for joints in way)
+        return tuple(map(max, zip(*looks, strict=True)))
+
+    def deeper(self, depths: tuple[float, ...], before: tuple[float, ...]) -> str | None:
+        """The rule of a zone that depths break, and those before did not break as much, or None.
+
+        An arm that stands where it must not may leave; it may not go on.
+        """
+        for rule, now, then in zip(self._rules, depths, before, strict=True):
+            if now > max(then, 0.0 if rule == "keep_out" else MARGIN_M):
+                return rule
+        return None
 
     def entered(self, joints: Float64Array, before: Float64Array) -> str | None:
         """The rule that joints (joints,) [rad] break, and those before did not break as much."""
         if joints is before:
             return None
-        point = self._kinematics.tool_pose(joints).position
-        if max(zone.depth_m for zone in self.trespasses(point)) <= 0.0:
-            return None
-        found = self.worse(point, self._kinematics.tool_pose(before).position)
-        return None if found is None else found.rule
+        return self.deeper(self.depths([joints]), self.depths([before]))
 
-    def worse(self, point: Float64Array, before: Float64Array) -> Trespass | None:
-        """The zone that a point breaks and `before` broke less, or None.
-
-        An arm that stands where it must not may leave; it may not go on.
-        """
-        for now, then in zip(self.trespasses(point), self.trespasses(before), strict=True):
-            if now.depth_m > max(then.depth_m, MARGIN_M if now.rule != "keep_out" else 0.0):
-                return now
-        return None
+    def _depths(self, point: Float64Array) -> list[float]:
+        around = float(np.maximum(self._low - point, point - self._high).max())
+        boxes = [float(np.minimum(point - low, high - point).min()) for low, high in self._boxes]
+        return [around, self._floor - float(point[2]), *boxes]

@@ -55,6 +55,9 @@ class ActionSpec:
     fields: tuple[FieldSpec, ...]
     period_s: Positive
     """Time that one action takes."""
+    joints: tuple[str, ...] = ()
+    """Of a joint_* kind: the robot file's names of the joints in the order of a row. If given, an
+    arm of other joints or another order is refused; a chunk itself has no names."""
     gripper_levels_m: tuple[float, ...] = ()
     """If any: the nearest of these widths is commanded, so that noise on an open gripper's width
     does not begin to close it."""

@@ -139,6 +139,9 @@ class RobotSpec:
     load: LoadSpec | None = None
     """None: what the robot was told before stays."""
     keep_out: tuple[KeepOutBox, ...] = ()
+    keep_out_margin_m: NotNegative = 0.02
+    """How much wider these boxes are taken on every side: a moving arm is not just where its
+    set-points are."""
     arm_prefix: str = ""
     """Before the names of joints and frames, as franka_ros2's launch argument of that name."""
     folder: Path = Path()

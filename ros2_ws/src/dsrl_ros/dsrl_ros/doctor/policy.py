@@ -75,7 +75,7 @@ def judge_action(policy: PolicySpec, robot: RobotSpec) -> Check:
     expected = f"the fields of {action.kind} for {len(robot.joint_names)} joints"
     kinematics = Kinematics(robot)
     try:
-        Actions(action, len(robot.joint_names), kinematics, Safety(robot, kinematics))
+        Actions(action, robot.joint_names, kinematics, Safety(robot, kinematics))
     except DsrlError as error:
         advice = "Mend the action's kind or fields in the policy file."
         return fail(name, str(error), expected, advice, kind=action.kind)
