@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     ORACLE = 5
     SAMPLING = 6
     CORRECTION = 7
+    PREFLIGHT = 8
 
 
 def stream(run_seed: int, purpose: Purpose, *index: int) -> np.random.Generator:

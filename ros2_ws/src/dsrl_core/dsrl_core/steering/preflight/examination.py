@@ -1,0 +1,140 @@
+"""All measurements of one policy, in order, and what they amount to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from dsrl_core.evaluation.statistics import SuccessCount
+from dsrl_core.policies.backend import PolicyBackend
+from dsrl_core.seeding import Purpose, stream
+from dsrl_core.specs import PolicySpec, RobotSpec, TaskSpec
+from dsrl_core.steering.preflight.decision_time import DecisionTime, measure_decision_time
+from dsrl_core.steering.preflight.determinism import Determinism, measure_determinism
+from dsrl_core.steering.preflight.head_room import HeadRoom, estimate_head_room
+from dsrl_core.steering.preflight.horizon import Horizon, measure_horizon
+from dsrl_core.steering.preflight.noise_kinds import BASE, shapes_for
+from dsrl_core.steering.preflight.recommendation import Recommendation, recommend
+from dsrl_core.steering.preflight.sensitivity import Sensitivity, measure_sensitivity
+from dsrl_core.steering.preflight.shapes import ShapeComparison, ShapeFigures
+from dsrl_core.steering.preflight.thresholds import THRESHOLDS, Thresholds
+from dsrl_core.steering.preflight.trials import Trial
+from dsrl_core.steering.preflight.views import View, encode
+
+_DETERMINISM_VIEWS: Final = 6
+_DETERMINISM_NOISES: Final = 12
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured."""
+
+    views: int = 24
+    noises: int = 64
+    """Of each kind, at each view."""
+    decisions: int = 40
+    """That are timed."""
+
+
+EFFORT: Final = Effort()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of a policy without any motion; None: what came before made it useless."""
+
+    horizon: Horizon
+    determinism: Determinism | None = None
+    sensitivity: Sensitivity | None = None
+    own: ShapeFigures | None = None
+    """The policy's own noise against another sample of it: what chance alone gives."""
+    shapes: tuple[ShapeFigures, ...] = ()
+    bounds: tuple[ShapeFigures, ...] = ()
+    recommendation: Recommendation | None = None
+    time: DecisionTime | None = None
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Everything that was found out about a task's policy."""
+
+    task: TaskSpec
+    policy: PolicySpec
+    measured: Measured
+    head_room: HeadRoom | None
+    trials: dict[str, SuccessCount] = field(default_factory=dict)
+    """By noise."""
+    views: int = 0
+
+
+def examine(
+    task: TaskSpec,
+    robot: RobotSpec,
+    policy: PolicyBackend,
+    views: Sequence[View],
+    seed: int,
+    effort: Effort = EFFORT,
+    thresholds: Thresholds = THRESHOLDS,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Measured:
+    """Measure; nothing moves.
+
+    A policy that gives no usable chunk is not measured further.
+    """
+    generator = stream(seed, Purpose.PREFLIGHT)
+    horizon = measure_horizon(policy, encode(policy, views[0].observation), views)
+    if not horizon.is_usable:
+        return Measured(horizon)
+    steering = task.steering
+    comparison = ShapeComparison(
+        policy, steering, robot, views, effort.noises, generator, thresholds
+    )
+    probes = BASE.sample(policy.spec, steering, generator, _DETERMINISM_NOISES)
+    some = comparison.encoded[:: max(1, len(views) // _DETERMINISM_VIEWS)]
+    determinism = measure_determinism(policy, some, probes, thresholds.ignored_spread)
+    sensitivity = measure_sensitivity(
+        comparison.effects,
+        comparison.base_chunks,
+        thresholds.resolution,
+        thresholds.ignored_spread,
+    )
+    own = comparison.figures(BASE)
+    shapes = tuple(
+        comparison.figures(kind) for kind in shapes_for(policy.spec, steering.noise_bound)
+    )
+    recommendation, bounds = recommend(own, shapes, comparison, thresholds)
+    timed = measure_decision_time(policy, steering, views, generator, effort.decisions, clock)
+    return Measured(horizon, determinism, sensitivity, own, shapes, bounds, recommendation, timed)
+
+
+def conclude(
+    task: TaskSpec,
+    policy: PolicySpec,
+    measured: Measured,
+    trials: Sequence[Trial],
+    views: int,
+    thresholds: Thresholds = THRESHOLDS,
+) -> Preflight:
+    """With what labelled episodes say."""
+    reach = measured.sensitivity.reach if measured.sensitivity else 0.0
+    chance = measured.determinism.chance_share if measured.determinism else 1.0
+    head_room = estimate_head_room(
+        trials,
+        reach > thresholds.ignored_spread,
+        chance <= thresholds.chance_share_warn,
+        thresholds.choices,
+    )
+    return Preflight(task, policy, measured, head_room, _by_noise(trials), views)
+
+
+def _by_noise(trials: Sequence[Trial]) -> dict[str, SuccessCount]:
+    names = dict.fromkeys(trial.noise for trial in trials)
+    return {
+        name: SuccessCount.of(
+            sum(t.success for t in trials if t.noise == name),
+            sum(t.noise == name for t in trials),
+        )
+        for name in names
+    }

@@ -1,0 +1,74 @@
+"""The kinds of noise that are compared, and how each is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from dsrl_core.specs import PolicySpec, SteeringSpec
+from dsrl_core.steering.noise_map import NoiseMap
+from dsrl_core.types import Float32Array
+
+Draw = Literal["normal", "clipped", "box", "corners"]
+Shape = Literal["full", "repeated", "knots"]
+
+
+@dataclass(frozen=True)
+class NoiseKind:
+    """A shape of noise, a bound, and how the numbers within it are drawn.
+
+    normal: N(0, I), its bound means nothing. clipped: N(0, I), clipped to it. box: evenly over
+    |w| <= bound. corners: every number at plus or minus the bound, as a saturated actor gives them.
+    """
+
+    shape: Shape
+    bound: float
+    draw: Draw = "clipped"
+    knots: int = 2
+
+    @property
+    def name(self) -> str:
+        """`full`, `repeated` or `knots 2`, and what differs from N(0, I)."""
+        shape = f"knots {self.knots}" if self.shape == "knots" else self.shape
+        return shape if self.draw == "normal" else f"{shape}, {self.draw} {self.bound:g}"
+
+    def map_for(self, policy: PolicySpec, steering: SteeringSpec) -> NoiseMap:
+        """The noise map of this shape and bound over a policy."""
+        changed = replace(
+            steering, noise_shape=self.shape, noise_bound=self.bound, knots=self.knots
+        )
+        return NoiseMap(changed, policy)
+
+    def sample(
+        self,
+        policy: PolicySpec,
+        steering: SteeringSpec,
+        generator: np.random.Generator,
+        count: int,
+    ) -> Float32Array:
+        """Noises (count, horizon, noise_dim)."""
+        if self.draw == "normal":
+            return generator.standard_normal((count, *policy.noise_shape), dtype=np.float32)
+        noise_map = self.map_for(policy, steering)
+        if self.draw == "clipped":
+            return noise_map.to_noise(noise_map.sample(generator, count))
+        shape = (count, *noise_map.latent_shape)
+        latents = generator.uniform(-self.bound, self.bound, shape)
+        if self.draw == "corners":
+            latents = np.copysign(self.bound, latents)
+        return noise_map.to_noise(latents.astype(np.float32))
+
+
+BASE = NoiseKind("full", 0.0, "normal")
+"""The frozen policy as its makers meant it."""
+
+
+def shapes_for(policy: PolicySpec, bound: float) -> tuple[NoiseKind, ...]:
+    """Every shape that a chunk of this horizon can take, within `bound`."""
+    knots = tuple(
+        NoiseKind("knots", bound, knots=count) for count in (2, 4, 8) if count < policy.horizon
+    )
+    repeated = (NoiseKind("repeated", bound),) if policy.horizon > 1 else ()
+    return (NoiseKind("full", bound), *knots, *repeated)

@@ -1,0 +1,85 @@
+"""What outcomes of repeated resets say: does noise decide, or does the reset?
+
+Every reset has a success rate of its own. A share `possible` of them has one above zero, drawn from
+a Beta distribution; at the others nothing ever succeeds. Outcomes at one reset are independent. The
+priors are flat: over the share, over the Beta's mean, and over how much resets differ (rho, 0: all
+alike, 1: each always succeeds or always fails). The posterior is taken on a grid, exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from dsrl_core.types import Float64Array
+
+_EDGES: Final = np.linspace(0.0, 1.0, 51)
+_POSSIBLE: Final = (_EDGES[:-1] + _EDGES[1:]) / 2
+_MEAN: Final = (np.arange(25) + 0.5) / 25
+_RHO: Final = (np.arange(20) + 0.5) / 20
+_CREDIBLE: Final = 0.95
+
+
+class ResetRates:
+    """The posterior after `(successes, trials)` of each reset."""
+
+    def __init__(self, counts: Sequence[tuple[int, int]]) -> None:
+        # It takes a second to import, which nobody waits for who asks for help only.
+        from scipy.special import betaln
+
+        spread = 1.0 / _RHO - 1.0
+        self._a = _MEAN[:, None] * spread[None]
+        self._b = (1.0 - _MEAN)[:, None] * spread[None]
+        self._log_beta = betaln(self._a, self._b)
+        self._betaln = betaln
+        log_posterior = np.zeros((len(_POSSIBLE), len(_MEAN), len(_RHO)))
+        for successes, trials in counts:
+            log_given = betaln(self._a + successes, self._b + trials - successes) - self._log_beta
+            of_possible = _POSSIBLE[:, None, None] * np.exp(log_given)
+            never = (1.0 - _POSSIBLE)[:, None, None] if successes == 0 else 0.0
+            log_posterior += np.log(of_possible + never)
+        weights = np.exp(log_posterior - log_posterior.max())
+        self._weights: Float64Array = weights / weights.sum()
+
+    def base_rate(self) -> tuple[float, float]:
+        """95 % interval of the success rate over resets."""
+        return self._interval(_POSSIBLE[:, None, None] * _MEAN[None, :, None])
+
+    def best_of(self, choices: int) -> tuple[float, float, float]:
+        """Success rate of one who may pick the best of so many episodes at each reset: the lower
+        end of the 95 % interval, the median, and the upper end."""
+        failing = np.exp(self._betaln(self._a, self._b + choices) - self._log_beta)
+        values = _POSSIBLE[:, None, None] * (1.0 - failing)[None]
+        low, high = self._interval(values)
+        return low, _quantile(values, self._weights, 0.5), high
+
+    def possible_at_most(self) -> float:
+        """Upper end of the shortest 95 % interval of the share of resets where success is possible
+        at all; 1 unless the data speak against it."""
+        mass = self._weights.sum(axis=(1, 2))
+        sums = np.concatenate([[0.0], np.cumsum(mass)])
+        best = (0, len(mass))
+        for first in range(len(mass)):
+            last = int(np.searchsorted(sums, sums[first] + _CREDIBLE))
+            # Of equally short ones the higher: nothing is ruled out that the data allow.
+            if last <= len(mass) and last - first <= best[1] - best[0]:
+                best = (first, last)
+        return float(_EDGES[best[1]])
+
+    def _interval(self, values: Float64Array) -> tuple[float, float]:
+        tail = (1.0 - _CREDIBLE) / 2
+        return (
+            _quantile(values, self._weights, tail),
+            _quantile(values, self._weights, 1.0 - tail),
+        )
+
+
+def _quantile(values: Float64Array, weights: Float64Array, share: float) -> float:
+    """Of values that are broadcast to the weights' shape."""
+    flat = np.broadcast_to(values, weights.shape).ravel()
+    order = np.argsort(flat)
+    sums = np.cumsum(weights.ravel()[order])
+    place = min(int(np.searchsorted(sums, share)), len(flat) - 1)
+    return float(flat[order][place])
