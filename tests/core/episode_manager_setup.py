@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dsrl_core.episode_manager import EpisodeManager
+from dsrl_core.episode_run import Run
 from dsrl_core.status import Phase, RecordedEpisode, SafetyStatus
 from dsrl_core.types import ChunkRequest, Label, Mode, Outcome
 
@@ -47,7 +48,7 @@ def manager_at(phase: Phase) -> EpisodeManager:
     manager = EpisodeManager(ledger, LIMIT_NS, 0, wait_for_learner=True)
     if phase is Phase.IDLE:
         return manager
-    manager.run(mode, 3, seed=1, first_index=0)
+    manager.run(Run(mode, 3, seed=1, first_index=0))
     if phase is not Phase.RESETTING:
         manager.world_ready(0, START_NS)
     if phase in (Phase.AWAITING_LABEL, Phase.DONE):

@@ -9,6 +9,7 @@ import pytest
 
 from dsrl_core.data.ledger import LabelLedger
 from dsrl_core.episode_manager import OVERTIME_NS, REPEATS_MAX, EpisodeManager
+from dsrl_core.episode_run import Run
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import INVALID, LearnerStatus, Phase
@@ -28,7 +29,7 @@ from tests.core.episode_manager_setup import (
 
 def test_a_run_resets_runs_and_ends_each_episode() -> None:
     manager = EpisodeManager(MemoryLedger(), LIMIT_NS, 0, wait_for_learner=False)
-    manager.run(Mode.TRAIN, 3, seed=1, first_index=0)
+    manager.run(Run(Mode.TRAIN, 3, seed=1, first_index=0))
     for number in range(3):
         wanted = manager.reset_wanted
         assert wanted is not None
@@ -45,7 +46,7 @@ def test_a_run_resets_runs_and_ends_each_episode() -> None:
 
 def test_first_index_goes_on_in_the_seeds_series() -> None:
     manager = EpisodeManager(MemoryLedger(), LIMIT_NS, 40, wait_for_learner=False)
-    assert manager.run(Mode.EVAL, 1, seed=9, first_index=7) == 40
+    assert manager.run(Run(Mode.EVAL, 1, seed=9, first_index=7)) == 40
     assert manager.status.seed == reset_seed(9, Mode.EVAL, 7)
 
 
@@ -67,7 +68,7 @@ def test_steered_episode_waits_until_all_labels_are_learned_from(mode: Mode) -> 
     ledger = MemoryLedger()
     ledger.append(label(0))
     manager = EpisodeManager(ledger, LIMIT_NS, 1, wait_for_learner=True)
-    manager.run(mode, 1, seed=1, first_index=0)
+    manager.run(Run(mode, 1, seed=1, first_index=0))
     manager.world_ready(1, START_NS)
     assert manager.status.phase is Phase.READY
 
@@ -85,7 +86,7 @@ def test_unsteered_episode_waits_for_no_learner(mode: Mode) -> None:
     ledger = MemoryLedger()
     ledger.append(label(0))
     manager = EpisodeManager(ledger, LIMIT_NS, 1, wait_for_learner=True)
-    manager.run(mode, 1, seed=1, first_index=0)
+    manager.run(Run(mode, 1, seed=1, first_index=0))
     manager.world_ready(1, START_NS)
     assert manager.status.phase is Phase.RUNNING
 
@@ -158,7 +159,7 @@ def test_stop_in_any_phase_leads_to_idle_once_all_is_said(phase: Phase) -> None:
 
 def test_second_run_is_refused_while_one_is_not_over() -> None:
     with pytest.raises(DsrlError, match="episode 0 is RUNNING in a run of 3 episodes"):
-        manager_at(Phase.RUNNING).run(Mode.BASE, 1, 0, 0)
+        manager_at(Phase.RUNNING).run(Run(Mode.BASE, 1, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +246,7 @@ def test_hold_changes_nothing_of_an_episode_that_awaits_its_label() -> None:
 def test_labels_are_in_the_real_ledger(tmp_path: Path) -> None:
     with LabelLedger(tmp_path / "ledger.jsonl") as ledger:
         manager = EpisodeManager(ledger, LIMIT_NS, 0, wait_for_learner=False)
-        manager.run(Mode.BASE, 1, 0, 0)
+        manager.run(Run(Mode.BASE, 1, 0, 0))
         manager.world_ready(0, START_NS)
         written = manager.label(label(0))
         assert (written.entry, ledger.outcome_of(0)) == (1, Outcome.SUCCESS)

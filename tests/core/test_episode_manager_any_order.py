@@ -15,6 +15,7 @@ from hypothesis.stateful import (
 )
 
 from dsrl_core.episode_manager import EpisodeManager
+from dsrl_core.episode_run import Run
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.status import INVALID, LearnerStatus, Phase, SafetyStatus
 from dsrl_core.types import Mode, Outcome
@@ -56,7 +57,7 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(mode=st.sampled_from(Mode), count=st.integers(0, 3))
     def run(self, mode: Mode, count: int) -> None:
         try:
-            self.manager.run(mode, count, 1, 0)
+            self.manager.run(Run(mode, count, 1, 0))
         except DsrlError:
             assert self.before.phase is not Phase.IDLE
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dsrl_core.episode_manager import EpisodeManager
+from dsrl_core.episode_run import Run
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import INVALID
 from dsrl_core.types import Mode
@@ -16,7 +17,7 @@ def series(share: float, mode: Mode, count: int, first_index: int = 0) -> list[t
     manager = EpisodeManager(
         MemoryLedger(), LIMIT_NS, 0, wait_for_learner=False, evaluation_share=share
     )
-    manager.run(mode, count, seed=1, first_index=first_index)
+    manager.run(Run(mode, count, seed=1, first_index=first_index))
     found = []
     for number in range(count):
         found.append((manager.status.mode, manager.status.seed))
@@ -65,7 +66,7 @@ def test_an_invalid_evaluation_is_repeated_as_one() -> None:
     manager = EpisodeManager(
         MemoryLedger(), LIMIT_NS, 0, wait_for_learner=False, evaluation_share=0.5
     )
-    manager.run(Mode.TRAIN, 4, seed=1, first_index=1)
+    manager.run(Run(Mode.TRAIN, 4, seed=1, first_index=1))
     before = manager.status
     assert before.mode is Mode.EVAL
     manager.world_ready(0, START_NS)

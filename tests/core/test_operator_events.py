@@ -10,6 +10,7 @@ import pytest
 from dsrl_core.data.ledger import LabelLedger
 from dsrl_core.episode_labels import chosen_episode, standing_labels
 from dsrl_core.episode_manager import EpisodeManager
+from dsrl_core.episode_run import Run
 from dsrl_core.errors import InvalidValue
 from dsrl_core.status import EpisodeStatus, LearnerStatus, Phase, Waits
 from dsrl_core.types import Label, Mode, Outcome
@@ -31,7 +32,7 @@ LATER_NS = 50 * START_NS
 def waiting_manager() -> EpisodeManager:
     """One that starts no episode by itself, with its first one ready."""
     manager = EpisodeManager(MemoryLedger(), LIMIT_NS, 0, False, auto_advance=False)
-    manager.run(Mode.BASE, 2, seed=1, first_index=0)
+    manager.run(Run(Mode.BASE, 2, seed=1, first_index=0))
     manager.world_ready(0, START_NS)
     return manager
 
@@ -91,7 +92,7 @@ def test_pause_during_a_reset_keeps_the_episode_ready() -> None:
 def test_a_new_run_ends_a_pause() -> None:
     manager = manager_at(Phase.IDLE)
     manager.pause()
-    manager.run(Mode.BASE, 1, seed=1, first_index=0)
+    manager.run(Run(Mode.BASE, 1, seed=1, first_index=0))
     manager.world_ready(0, START_NS)
     assert manager.status.phase is Phase.RUNNING
 
@@ -138,7 +139,7 @@ def test_mark_changes_nothing_but_the_ledger() -> None:
 def test_two_who_disagree_are_both_kept_and_told(tmp_path: Path) -> None:
     with LabelLedger(tmp_path / "ledger.jsonl") as ledger:
         manager = EpisodeManager(ledger, LIMIT_NS, 0, wait_for_learner=False)
-        manager.run(Mode.BASE, 1, seed=1, first_index=0)
+        manager.run(Run(Mode.BASE, 1, seed=1, first_index=0))
         manager.world_ready(0, START_NS)
         manager.requested(final(0))
         manager.label(Label(0, Outcome.SUCCESS, 1.0, "anna", 5))

@@ -2,7 +2,7 @@
 
     IDLE -> RESETTING -> READY -> RUNNING -> AWAITING_LABEL -> DONE -> RESETTING (next) or IDLE
 
-Events come in by methods, in any order and more than once; what does not fit is ignored or refused
+Events come by methods, in any order and more than once; what does not fit is ignored, or refused
 with a reason. After each the caller publishes `status` and carries out `reset_wanted`.
 """
 
@@ -16,13 +16,14 @@ from dsrl_core.episode_run import LearnerGate, Ledger, ResetWanted, Run, waits_f
 from dsrl_core.errors import DsrlError
 from dsrl_core.status import (
     INVALID,
+    UNLABELLED,
     EpisodeStatus,
     LearnerStatus,
     Phase,
     RecordedEpisode,
     SafetyStatus,
 )
-from dsrl_core.types import ChunkRequest, Label, Mode, Outcome
+from dsrl_core.types import ChunkRequest, Label, Outcome
 
 REPEATS_MAX: Final = 3
 """Invalid episodes in a row after which a run is given up."""
@@ -72,8 +73,8 @@ class EpisodeManager:
 
     # What people and programs ask for.
 
-    def run(self, mode: Mode, count: int, seed: int, first_index: int) -> int:
-        """Run `count` episodes (0: until stopped), evaluations included; the number of the first.
+    def run(self, wanted: Run) -> int:
+        """Begin a run; the number of its first episode.
 
         Raises:
             DsrlError: another run is not over.
@@ -83,7 +84,7 @@ class EpisodeManager:
                 f"episode {self.status.episode} is {self.status.phase.name} in a run of "
                 f"{self.status.run_total or 'unlimited'} episodes; expected IDLE: stop it first"
             )
-        self._run = Run(mode, count, seed, first_index)
+        self._run = wanted
         self._change(paused=False)
         self._begin()
         return self.status.episode
@@ -127,12 +128,12 @@ class EpisodeManager:
     def press_start(self, now_ns: int) -> str:
         """A person lets the run go on, at this ROS time; why that cannot be, or empty.
 
-        An episode that awaits its label is left unlabelled: it can be labelled later.
+        An episode that awaits its label is left without: one can come later.
         """
         if refusal := why_not_start(self.status):
             return refusal
         if self.status.phase is Phase.AWAITING_LABEL:
-            self._change(phase=Phase.DONE, message=f"episode {self.status.episode} is unlabelled")
+            self._change(phase=Phase.DONE, outcome=UNLABELLED)
         self._is_started = self.status.phase is Phase.READY
         self.go_on(now_ns)
         return ""
@@ -217,8 +218,9 @@ class EpisodeManager:
     def _begin(self) -> None:
         run = self._run
         assert run is not None
-        wanted = run.next(self._evaluation_share)
+        wanted = run.next(self._evaluation_share, self._ledger.entries)
         number, self._next_episode = self._next_episode, self._next_episode + 1
+        self._run = run.begun(wanted, number)
         self._is_started = False
         self.status = EpisodeStatus(
             number,
@@ -227,7 +229,7 @@ class EpisodeManager:
             wanted.seed,
             run_done=run.done,
             run_total=run.count,
-            run_mode=str(run.mode),
+            run_mode=run.shown_mode,
             code=wanted.code,
             paused=self.status.paused,
         )
@@ -272,11 +274,11 @@ class EpisodeManager:
             return
         if status.paused:
             return
-        self._run = run = run.after(status.outcome)
+        self._run = run = run.after(status.outcome, status.episode)
         self._change(run_done=run.done)
         if run.invalid_in_a_row >= REPEATS_MAX:
             self._idle(f"given up after {REPEATS_MAX} invalid episodes; last {status.message}")
-        elif run.is_complete:
+        elif run.is_complete(self._ledger.entries):
             self._idle(status.message)
         else:
             self._begin()

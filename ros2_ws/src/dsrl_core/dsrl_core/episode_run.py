@@ -4,8 +4,9 @@ step of one waits for."""
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, Self
 
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import INVALID, EpisodeStatus, LearnerStatus, Phase, Waits
@@ -55,10 +56,15 @@ class Run:
     invalid_in_a_row: int = 0
 
     @property
-    def is_complete(self) -> bool:
+    def shown_mode(self) -> str:
+        """What people are told of the run."""
+        return str(self.mode)
+
+    def is_complete(self, entries: Sequence[Label]) -> bool:
+        """`entries`: of the ledger so far; a comparison may end by what they say."""
         return 0 < self.count <= self.done
 
-    def next(self, evaluation_share: float) -> NextEpisode:
+    def next(self, evaluation_share: float, entries: Sequence[Label]) -> NextEpisode:
         """What comes next; `evaluation_share` as the episode manager's."""
         place = self.first_index + self.done
         mode, index = self.mode, place
@@ -67,7 +73,11 @@ class Run:
             mode, index = (Mode.EVAL, before) if after > before else (mode, place - before)
         return NextEpisode(mode, reset_seed(self.seed, mode, index))
 
-    def after(self, outcome: str) -> Run:
+    def begun(self, wanted: NextEpisode, number: int) -> Self:
+        """The run once the episode that it wanted is under way with this number."""
+        return self
+
+    def after(self, outcome: str, number: int) -> Self:
         """The run once an episode has ended so: an invalid one is repeated."""
         if outcome == INVALID:
             return replace(self, invalid_in_a_row=self.invalid_in_a_row + 1)

@@ -55,6 +55,10 @@ INVALID = "invalid"
 """Outcome and end reason of an episode that is neither: an input was lost, it was stopped."""
 
 
+UNLABELLED = "unlabelled"
+"""Outcome of an episode that was left without a label; one may come later."""
+
+
 @dataclass(frozen=True)
 class EpisodeStatus:
     """The episode manager's present state; the last one heard is what holds."""
@@ -70,7 +74,7 @@ class EpisodeStatus:
     deadline_ns: int = 0
     """ROS time at which it is ended; 0: none."""
     outcome: str = ""
-    """success, failure, discard, invalid; empty: not known."""
+    """success, failure, discard, invalid, unlabelled; empty: not known yet."""
     end_reason: str = ""
     """Why it ended, for people; empty: it has not."""
     run_done: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import rclpy
@@ -22,7 +22,7 @@ from dsrl_core.status import (
     RecordedEpisode,
     SafetyStatus,
 )
-from dsrl_core.types import Label, Mode
+from dsrl_core.types import Label
 from dsrl_interfaces.srv import RunEpisodes
 from dsrl_ros import topics
 from dsrl_ros.conversions.episodes import (
@@ -114,14 +114,16 @@ class GraphClient:
     def learner(self) -> LearnerStatus:
         return self._learner or LearnerStatus()
 
-    def begin(self, mode: Mode, count: int, seed: int, first_index: int) -> int:
-        """Ask for a run; the number of its first episode.
+    def begin(
+        self, mode: str, count: int, seed: int, first_index: int, arms: Sequence[str] = ()
+    ) -> int:
+        """Ask for a run, as srv/RunEpisodes has it; the number of its first episode.
 
         Raises:
             DsrlError: the episode manager refuses, or does not answer.
         """
         request = RunEpisodes.Request(
-            mode=str(mode), count=count, seed=seed, first_index=first_index
+            mode=mode, count=count, seed=seed, first_index=first_index, arms=list(arms)
         )
         answer = self._ask(self._run, request, "answer of the episode manager")
         if not answer.accepted:

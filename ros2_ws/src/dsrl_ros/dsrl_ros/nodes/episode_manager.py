@@ -14,11 +14,12 @@ from dsrl_core.data.timeline import Timeline
 from dsrl_core.episode_manager import EpisodeManager
 from dsrl_core.episode_run import ResetWanted
 from dsrl_core.errors import DsrlError
+from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, write_plan
 from dsrl_core.evaluation.run_progress import RunProgress
 from dsrl_core.layout import start_posture
 from dsrl_core.start_check import StartCheck
 from dsrl_core.status import INVALID, EpisodeStatus, Waits
-from dsrl_core.types import Label, Mode
+from dsrl_core.types import Label
 from dsrl_interfaces import msg
 from dsrl_interfaces.srv import RunEpisodes
 from dsrl_ros import topics
@@ -104,11 +105,13 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         self, request: RunEpisodes.Request, response: RunEpisodes.Response
     ) -> RunEpisodes.Response:
         try:
-            if request.mode not in tuple(Mode):
-                raise DsrlError(f"unknown mode '{request.mode}'; available: {', '.join(Mode)}")
-            response.first_episode = self._manager.run(
-                Mode(request.mode), request.count, request.seed, request.first_index
+            wanted = requested_run(
+                request.mode, request.count, request.seed, request.first_index, request.arms
             )
+            response.first_episode = self._manager.run(wanted)
+            if isinstance(wanted, ComparisonRun):
+                path = write_plan(Path(self.parameters.out), wanted, response.first_episode)
+                response.message = f"{path}: sealed plan {wanted.plan.seal}"
             response.accepted = True
         except DsrlError as error:
             response.message = str(error)

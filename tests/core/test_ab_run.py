@@ -1,0 +1,166 @@
+"""A blinded comparison on the robot: its plan rules, its ledger decides, its record is sealed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dsrl_core.data.ledger import LabelLedger
+from dsrl_core.data.timeline import Timeline
+from dsrl_core.episode_manager import EpisodeManager
+from dsrl_core.errors import DsrlError, InvalidFile
+from dsrl_core.evaluation.ab_run import (
+    ComparisonRun,
+    read_plans,
+    recorded_test,
+    requested_run,
+    write_plan,
+)
+from dsrl_core.status import EpisodeStatus, Phase
+from dsrl_core.types import Label, Mode, Outcome
+from tests.core.episode_manager_setup import LIMIT_NS, START_NS, final, recorded
+
+
+class Cell:
+    """A manager, its ledger and its time line in a folder, and a person who labels at once."""
+
+    def __init__(self, folder: Path, pairs: int = 4) -> None:
+        self.folder = folder
+        self.ledger = LabelLedger(folder / "ledger.jsonl")
+        self.timeline = Timeline(folder)
+        self.manager = EpisodeManager(self.ledger, LIMIT_NS, 0, wait_for_learner=False)
+        run = requested_run("ab", pairs, 7, 0, ["base", "eval"])
+        assert isinstance(run, ComparisonRun)
+        self.run = run
+        self.manager.run(run)
+        write_plan(folder, run, 0)
+        self.seen: list[EpisodeStatus] = []
+
+    @property
+    def status(self) -> EpisodeStatus:
+        return self.manager.status
+
+    def episode(self, outcome: Outcome | None) -> EpisodeStatus:
+        """The present one is run and labelled; None: it becomes invalid."""
+        began = self.status
+        self.seen.append(began)
+        number = began.episode
+        self.manager.world_ready(number, START_NS)
+        self.timeline.add(self.status)
+        if outcome is None:
+            self.manager.lost("the arm was held")
+            self.timeline.add(self.status)
+            self.manager.recorded(recorded(number, "invalid"))
+            return began
+        self.manager.requested(final(number))
+        self.label(number, outcome)
+        self.manager.recorded(recorded(number))
+        return began
+
+    def label(self, number: int, outcome: Outcome) -> None:
+        reward = float(outcome is Outcome.SUCCESS)
+        stamp_ns = len(self.ledger.entries) + 1
+        self.manager.label(Label(number, outcome, reward, "anna", stamp_ns))
+
+
+def test_pairs_share_their_reset_and_nobody_is_told_the_mode(tmp_path: Path) -> None:
+    cell = Cell(tmp_path)
+    while cell.status.phase is not Phase.IDLE:
+        assert cell.status.run_mode == "ab"
+        assert cell.status.shown_mode == cell.status.code != ""
+        cell.episode(Outcome.FAILURE)
+    assert len(cell.seen) == 8
+    for first, second in zip(cell.seen[::2], cell.seen[1::2], strict=True):
+        assert first.seed == second.seed
+        assert {first.mode, second.mode} == {Mode.BASE, Mode.EVAL}
+    assert len({status.code for status in cell.seen}) == 8
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.DISCARD])
+def test_void_episode_is_run_again_with_its_arm_and_reset(
+    tmp_path: Path, outcome: Outcome | None
+) -> None:
+    cell = Cell(tmp_path)
+    void = cell.episode(outcome)
+    again = cell.status
+    assert (again.mode, again.seed, again.code) == (void.mode, void.seed, void.code)
+    assert again.episode == void.episode + 1
+    assert again.run_done == (0 if outcome is None else 1)
+
+
+def test_comparison_ends_once_the_difference_is_shown(tmp_path: Path) -> None:
+    cell = Cell(tmp_path, pairs=40)
+    while cell.status.phase is not Phase.IDLE:
+        good = cell.status.mode is Mode.EVAL
+        cell.episode(Outcome.SUCCESS if good else Outcome.FAILURE)
+    assert 4 <= len(cell.seen) < 80
+    (planned,) = read_plans(tmp_path)
+    test = recorded_test(tmp_path, planned)
+    assert test.verdict == "second better"
+    assert test.arm(1).count.rate == 1.0
+
+
+def test_record_follows_corrections(tmp_path: Path) -> None:
+    cell = Cell(tmp_path)
+    for _ in range(4):
+        cell.episode(Outcome.SUCCESS)
+    (planned,) = read_plans(tmp_path)
+    assert recorded_test(tmp_path, planned).differences == (0.0, 0.0)
+    cell.label(cell.seen[0].episode, Outcome.FAILURE)
+    test = recorded_test(tmp_path, planned)
+    first_arm = 0 if cell.seen[0].mode is Mode.BASE else 1
+    assert test.differences[0] == (1.0 if first_arm == 0 else -1.0)
+
+
+def test_invalid_attempt_is_kept_in_the_record_with_its_reason(tmp_path: Path) -> None:
+    cell = Cell(tmp_path)
+    cell.episode(None)
+    cell.episode(Outcome.SUCCESS)
+    (planned,) = read_plans(tmp_path)
+    first, second = recorded_test(tmp_path, planned).episodes
+    assert (first.is_valid, "held" in first.reason, second.is_valid) == (False, True, True)
+
+
+def test_plan_that_was_changed_is_refused(tmp_path: Path) -> None:
+    cell = Cell(tmp_path)
+    (path,) = tmp_path.glob("ab-*.json")
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"seed": values["seed"] + 1}))
+    (planned,) = read_plans(tmp_path)
+    with pytest.raises(InvalidFile, match="was changed"):
+        recorded_test(tmp_path, planned)
+    path.write_text("{}")
+    with pytest.raises(InvalidFile, match="is no plan"):
+        read_plans(tmp_path)
+    with pytest.raises(DsrlError, match="cannot be written"):
+        write_plan(tmp_path / "gone", cell.run, 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "count", "arms", "expected"),
+    [
+        ("good", 1, [], "'good'; available: .*ab"),
+        ("eval", 1, ["base", "eval"], "are for mode 'ab'"),
+        ("ab", 4, ["base"], r"compares two arms, such as base and eval; asked for \['base'\]"),
+        ("ab", 4, ["base", "base"], "two that differ"),
+        ("ab", 4, ["base", "train"], "explores and learns"),
+        ("ab", 4, ["base", "eval@3"], "only the weights in use can be run; expected 'eval'"),
+        ("ab", 0, ["base", "eval"], "pairs is 0, expected 1 or more"),
+    ],
+)
+def test_run_that_cannot_be_is_refused(
+    mode: str, count: int, arms: list[str], expected: str
+) -> None:
+    with pytest.raises(DsrlError, match=expected):
+        requested_run(mode, count, 1, 0, arms)
+
+
+def test_two_plans_are_never_the_same(tmp_path: Path) -> None:
+    one, other = (requested_run("ab", 30, 7, 0, ["base", "eval"]) for _ in range(2))
+    assert isinstance(one, ComparisonRun)
+    assert isinstance(other, ComparisonRun)
+    assert one.plan.seal != other.plan.seal
+    assert replace(one, plan=other.plan).test(()).next_index == 0
