@@ -9,6 +9,7 @@ HERE = Path(__file__).resolve().parent
 NODES = (
     "chunk_player",
     "episode_manager",
+    "joy_operator",
     "learner",
     "noise_actor",
     "policy_server",
