@@ -25,6 +25,7 @@ from dsrl_core.status import (
     SafetyStatus,
     Waits,
 )
+from dsrl_core.steering.policy_inputs import DecisionInputs
 from dsrl_core.types import (
     ChunkRequest,
     Decision,
@@ -92,6 +93,10 @@ SAMPLES: dict[type, list[Any]] = {
         decision(4, 0.5, SEEN),
         final_decision(7, 4, OBSERVATION),
         final_decision(7, 4, SEEN),
+    ],
+    DecisionInputs: [
+        DecisionInputs(7, 3, {"tool_pose": STAMP_NS, "wrist": 2**62}),
+        DecisionInputs(0, 0, {}),
     ],
     DecisionStep: [
         DecisionStep(decision(4, 0.5), 4),

@@ -21,7 +21,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
 
 from dsrl_interfaces import msg
@@ -145,6 +145,8 @@ CHUNK_REQUEST: Final = Topic(
     "chunk_request", msg.ChunkRequest, Quality(10, lease_s=1.0), listeners=3
 )
 ACTION_CHUNK: Final = Topic("action_chunk", msg.ActionChunk, Quality(10, lease_s=1.0), listeners=2)
+DECISION_INPUTS: Final = Topic("decision_inputs", String, Quality(depth=100))
+"""Which measurements a decision was made of; said to whoever listens, as a recorder does."""
 DECISION_STEP: Final = Topic("decision_step", msg.DecisionStep, Quality(depth=100))
 
 EPISODE: Final = Topic("episode", msg.EpisodeStatus, _LATCHED_ALIVE)

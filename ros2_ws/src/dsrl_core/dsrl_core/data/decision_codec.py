@@ -29,7 +29,8 @@ from dsrl_core.types import (
 STEP_TYPE: Final = "dsrl_interfaces/msg/DecisionStep"
 TEXT_TYPE: Final = "std_msgs/msg/String"
 _CHUNK_TYPE: Final = "dsrl_interfaces/msg/ActionChunk"
-_MESSAGES: Final = Path(__file__).parent / "msg"
+MESSAGES: Final = Path(__file__).parent / "msg"
+"""The definitions of dsrl_interfaces."""
 _NO_IMAGES: Final = (0, 0, 0, 0)
 
 
@@ -160,7 +161,7 @@ def own_codec() -> DecisionCodec:
     """The codec of this installation's dsrl_interfaces; made once, which takes a moment."""
     definitions = {}
     for name in (_CHUNK_TYPE, STEP_TYPE):
-        path = _MESSAGES / f"{name.rpartition('/')[2]}.msg"
+        path = MESSAGES / f"{name.rpartition('/')[2]}.msg"
         try:
             definitions[name] = path.read_text()
         except OSError as error:

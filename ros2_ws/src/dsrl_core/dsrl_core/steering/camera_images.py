@@ -48,6 +48,11 @@ class CameraImages:
         found = [self._newest[camera] for camera in self._cameras]
         return min(stamp for stamp, _ in found), np.stack([image for _, image in found])
 
+    @property
+    def stamps_ns(self) -> dict[str, int]:
+        """Stamp of the newest image of every camera that was heard."""
+        return {camera: stamp_ns for camera, (stamp_ns, _) in self._newest.items()}
+
     def never_heard(self) -> str:
         """Cameras of which nothing has come, for people; empty: none."""
         return ", ".join(camera for camera in self._cameras if camera not in self._newest)

@@ -39,6 +39,11 @@ class InputGate:
             return None
         return stamp_ns, RobotInputs(**self._values)  # type: ignore[arg-type]
 
+    @property
+    def stamps_ns(self) -> dict[str, int]:
+        """Stamp of the present value of every input that was heard."""
+        return dict(self._stamps)
+
     def never_heard(self) -> str:
         """Inputs that have never come, for people; empty: none."""
         return ", ".join(name for name in self._inputs if name not in self._stamps)

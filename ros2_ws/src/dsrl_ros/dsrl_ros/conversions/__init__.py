@@ -13,6 +13,7 @@ from typing import Any
 
 from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import JointState
+from std_msgs.msg import String
 
 from dsrl_core.status import (
     ActorWeights,
@@ -23,11 +24,14 @@ from dsrl_core.status import (
     RunBudget,
     SafetyStatus,
 )
+from dsrl_core.steering.policy_inputs import DecisionInputs
 from dsrl_core.types import ChunkRequest, Decision, DecisionStep, Label
 from dsrl_interfaces import msg
 from dsrl_ros.conversions.decisions import (
     decision_from_message,
     decision_to_message,
+    inputs_from_message,
+    inputs_to_message,
     request_from_message,
     request_to_message,
     step_from_message,
@@ -78,6 +82,7 @@ PAIRS = (
     Pair(StampedPose, PoseStamped, pose_to_message, pose_from_message),
     Pair(ChunkRequest, msg.ChunkRequest, request_to_message, request_from_message),
     Pair(Decision, msg.ActionChunk, decision_to_message, decision_from_message),
+    Pair(DecisionInputs, String, inputs_to_message, inputs_from_message),
     Pair(DecisionStep, msg.DecisionStep, step_to_message, step_from_message),
     Pair(Label, msg.EpisodeLabel, label_to_message, label_from_message),
     Pair(EpisodeStatus, msg.EpisodeStatus, status_to_message, status_from_message),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Final
 
 import numpy as np
+from std_msgs.msg import String
 
+from dsrl_core.steering.policy_inputs import DecisionInputs
 from dsrl_core.types import ChunkRequest, Decision, DecisionStep, Float32Array, Observation
 from dsrl_interfaces import msg
 from dsrl_ros.conversions.basics import bytes_of, float32, floats, header, stamp_of, uint8
@@ -102,3 +105,11 @@ def step_from_message(message: msg.DecisionStep) -> DecisionStep:
         float32(message.between, message.between_shape),
         message.reward,
     )
+
+
+def inputs_to_message(value: DecisionInputs) -> String:
+    return String(data=json.dumps({**vars(value), "stamps_ns": dict(value.stamps_ns)}))
+
+
+def inputs_from_message(message: String) -> DecisionInputs:
+    return DecisionInputs(**json.loads(message.data))

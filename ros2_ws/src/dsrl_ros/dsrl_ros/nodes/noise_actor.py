@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
-from geometry_msgs.msg import PoseStamped
-from sensor_msgs.msg import Image, JointState
 
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.policies.wire import PolicyUnavailable, RemotePolicy
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, PolicyInfo
-from dsrl_core.steering.camera_images import CameraImages
 from dsrl_core.steering.decision_loop import DecisionLoop
-from dsrl_core.steering.input_gate import InputGate
-from dsrl_core.steering.observation import ObservationBuilder, needed_inputs
+from dsrl_core.steering.policy_inputs import DecisionInputs, PolicyInputs, Seen
 from dsrl_core.types import ChunkRequest, Decision, final_decision, to_nanoseconds
 from dsrl_interfaces import msg
 from dsrl_ros import topics
-from dsrl_ros.conversions.basics import stamp_of
-from dsrl_ros.conversions.decisions import decision_to_message, request_from_message
+from dsrl_ros.conversions.decisions import (
+    decision_to_message,
+    inputs_to_message,
+    request_from_message,
+)
 from dsrl_ros.conversions.episodes import status_from_message
 from dsrl_ros.conversions.learning import policy_from_message, weights_from_message
-from dsrl_ros.conversions.robot import gripper_width_of, image_from_message, pose_from_message
+from dsrl_ros.input_topics import InputTopic, input_topics
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import NoiseActorParameters
 from dsrl_ros.paths import catalog
@@ -43,10 +42,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         known = catalog()
         self._task = known.task(self.parameters.task)
         self._policy = known.policy(self.parameters.policy or self._task.policy)
-        self._observations = ObservationBuilder(self._policy)
-        needed = needed_inputs(self._policy)
-        self._gate = InputGate(needed, to_nanoseconds(self._task.input_age_max_s))
-        self._images = CameraImages(self._policy.cameras)
+        self._inputs = PolicyInputs(self._policy, to_nanoseconds(self._task.input_age_max_s))
         self._status = EpisodeStatus()
         self._served: PolicyInfo | None = None
         self._loop: DecisionLoop | None = None
@@ -56,32 +52,19 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         self._pending_since_s = 0.0
         self._answered: tuple[ChunkRequest, msg.ActionChunk] | None = None
         self._chunk = topics.ACTION_CHUNK.publisher(self)
+        self._made_of = topics.DECISION_INPUTS.publisher(self)
         topics.EPISODE.subscribe(self, self._on_episode)
         topics.POLICY_INFO.subscribe(self, self._on_policy)
         topics.ACTOR_WEIGHTS.subscribe(self, self._on_weights)
         topics.CHUNK_REQUEST.subscribe(self, self._on_request)
-        self._subscribe_inputs(needed)
+        for entry in input_topics(self._policy):
+            entry.topic.subscribe(self, partial(self._on_input, entry))
         self.wall_timer(_TRY_AGAIN_S, self._on_timer)
 
     def waits_for(self) -> str:
         if self._loop is None:
             return f"the policy server ({topics.POLICY_INFO.name})"
-        return self._gate.never_heard() or topics.ACTION_CHUNK.missing_listeners(self._chunk)
-
-    def _subscribe_inputs(self, needed: Sequence[str]) -> None:
-        """To what the policy's file makes an observation of, and to nothing else."""
-        poses = {
-            "tool_pose": topics.CURRENT_POSE,
-            "object_pose": topics.OBJECT_POSE,
-            "goal_pose": topics.GOAL_POSE,
-        }
-        for name, topic in poses.items():
-            if name in needed:
-                topic.subscribe(self, partial(self._on_pose, name))
-        topics.GRIPPER_STATES.subscribe(self, self._on_gripper)
-        for camera in self._policy.cameras:
-            topic = topics.policy_image(camera.name)
-            topic.subscribe(self, partial(self._on_image, camera.name))
+        return self._inputs.never_heard() or topics.ACTION_CHUNK.missing_listeners(self._chunk)
 
     # What comes in.
 
@@ -130,23 +113,12 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             self._pending, self._pending_since_s = request, time.monotonic()
         self._answer()
 
-    def _on_pose(self, name: str, message: PoseStamped) -> None:
-        self._take(name, stamp_of(message), pose_from_message(message).pose)
-
-    def _on_gripper(self, message: JointState) -> None:
-        self._take("gripper_width_m", stamp_of(message), gripper_width_of(message))
-
-    def _on_image(self, camera: str, message: Image) -> None:
+    def _on_input(self, entry: InputTopic, message: Any) -> None:
         try:
-            self._images.put(camera, stamp_of(message), image_from_message(message))
+            entry.take(self._inputs, message)
         except InvalidValue as error:
             self.get_logger().error(str(error), throttle_duration_sec=5.0)
             return
-        if (taken := self._images.take()) is not None:
-            self._take("images", *taken)
-
-    def _take(self, name: str, stamp_ns: int, value: object) -> None:
-        self._gate.put(name, stamp_ns, value)
         if self._pending is not None:
             self._answer()
 
@@ -154,7 +126,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         if self._pending is None:
             return
         request = self._pending
-        if missing := self._gate.missing(request.stamp_ns, self._must_be_exact(request)):
+        if missing := self._inputs.missing(request.stamp_ns, self._must_be_exact(request)):
             self.get_logger().warning(f"waiting for {missing}", throttle_duration_sec=5.0)
         self._answer()
 
@@ -173,24 +145,24 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             # may have overtaken that word.
             return
         began_s = time.monotonic()
-        inputs = self._gate.take(request.stamp_ns, self._must_be_exact(request))
-        if inputs is None:
+        seen = self._inputs.observe(request.stamp_ns, self._must_be_exact(request))
+        if seen is None:
             return
-        observation = self._observations.build(*inputs)
         if request.final:
-            self._publish(request, final_decision(request.episode, request.sequence, observation))
+            closing = final_decision(request.episode, request.sequence, seen.observation)
+            self._publish(request, closing, seen)
             return
         loop = self._loop
         if loop is None or loop.weights_version < status.minimum_weights_version:
             return
         try:
             decision = loop.decide(
-                observation, request.episode, request.sequence, status.mode, status.seed
+                seen.observation, request.episode, request.sequence, status.mode, status.seed
             )
         except PolicyUnavailable as error:
             self.get_logger().error(str(error))
             return
-        self._publish(request, decision, began_s)
+        self._publish(request, replace(decision, latency_s=time.monotonic() - began_s), seen)
 
     def _must_be_exact(self, request: ChunkRequest) -> bool:
         """Whether inputs have to be as new as the request.
@@ -202,14 +174,13 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         waited_s = time.monotonic() - self._pending_since_s
         return waited_s <= self.parameters.closing_timeout_s
 
-    def _publish(
-        self, request: ChunkRequest, decision: Decision, began_s: float | None = None
-    ) -> None:
-        if began_s is not None:
-            decision = replace(decision, latency_s=time.monotonic() - began_s)
+    def _publish(self, request: ChunkRequest, decision: Decision, seen: Seen) -> None:
         message = decision_to_message(decision)
         self._chunk.publish(message)
         self._answered, self._pending = (request, message), None
+        if self._made_of.get_subscription_count():
+            inputs = DecisionInputs(request.episode, request.sequence, seen.stamps_ns)
+            self._made_of.publish(inputs_to_message(inputs))
 
     def close(self) -> None:
         if self._remote is not None:
