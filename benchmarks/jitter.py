@@ -24,7 +24,7 @@ from dsrl_core.status import Phase
 from dsrl_core.types import Mode
 from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession, SessionOptions
-from dsrl_sim.faults import Cell
+from dsrl_sim.cell import Cell
 
 RESULTS = Path(__file__).parent / "results"
 TASK = "franka_pick"

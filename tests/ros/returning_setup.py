@@ -17,7 +17,7 @@ from dsrl_ros import topics
 from dsrl_ros.conversions.robot import ordered_positions
 from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession, SessionOptions
-from dsrl_sim.faults import Cell
+from dsrl_sim.cell import Cell
 
 TASK = "franka_pick"
 WAIT_S = 30.0

@@ -12,7 +12,7 @@ from dsrl_interfaces.msg import SafetyStatus
 from dsrl_ros import topics
 from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession, SessionOptions
-from dsrl_sim.faults import Cell
+from dsrl_sim.cell import Cell
 from tests.ros.sim_face_setup import Client
 
 TASK = "franka_pick"

@@ -35,6 +35,14 @@ def test_nothing_is_missed_in_a_pause() -> None:
     assert pace.missed == 0
 
 
+def test_a_clock_that_is_set_is_no_gap() -> None:
+    pace = Pace(PERIOD_NS)
+    for now_ns in (10**18, 0, 0, 10**18):
+        pace.tick(now_ns)
+    assert pace.missed == 0
+    assert pace.set_points == 4
+
+
 def test_percentile_is_told_once_there_are_enough() -> None:
     pace = Pace(PERIOD_NS)
     assert math.isnan(pace.p99_s())

@@ -16,6 +16,7 @@ from dsrl_ros.session import EpisodeResult, GraphSession
 
 SEED = 3
 COUNT = 3
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_run_goes_on_with_the_same_outcomes(
     seen: list[EpisodeResult] = []
     results = graph.run(Mode.BASE, COUNT, progress=kill_after_first)
 
-    graph.client.wait_for("new start", lambda: graph.process_id(node) is not None, 20.0)
+    graph.client.wait_for("new start", lambda: graph.process_id(node) is not None, WAIT_S)
     assert [result.outcome for result in results] == [r.outcome for r in undisturbed]
     assert [result.steps for result in results] == [r.steps for r in undisturbed]
     assert any(text.startswith(f"{node} was ended by SIGKILL") for text in told), told
@@ -81,16 +82,16 @@ def test_stop_makes_the_running_episode_invalid(graph: GraphSession) -> None:
         return client.status is not None and client.status.phase is phase
 
     number = client.begin(Mode.BASE, 50, SEED, 0)
-    client.wait_for("start", lambda: is_in(Phase.RUNNING), 10.0)
+    client.wait_for("start", lambda: is_in(Phase.RUNNING), WAIT_S)
     client.stop()
-    client.wait_for("end", lambda: is_in(Phase.IDLE), 10.0)
+    client.wait_for("end", lambda: is_in(Phase.IDLE), WAIT_S)
 
     assert client.status is not None
     last = client.status.episode
     assert number <= last < number + 50
     episode = EpisodeStore(graph.graph.options.out / "episodes").read(last)
     if episode.is_valid:  # it was over before the stop came
-        client.wait_for("label", lambda: last in client.labels, 10.0)
+        client.wait_for("label", lambda: last in client.labels, WAIT_S)
 
 
 def test_a_run_is_lost_with_the_episode_manager_and_the_next_one_is_served(
@@ -112,4 +113,4 @@ def test_without_its_simulator_a_run_is_given_up(graph: GraphSession) -> None:
 
     with pytest.raises(DsrlError, match="franka_sim was ended by SIGKILL"):
         graph.run(Mode.BASE, COUNT, progress=kill_simulator)
-    graph.client.wait_for("end", lambda: graph.process_id("chunk_player") is None, 10.0)
+    graph.client.wait_for("end", lambda: graph.process_id("chunk_player") is None, WAIT_S)

@@ -1,4 +1,4 @@
-"""At the wall's clock nothing waits: an episode takes as long as it says, and the arm is held."""
+"""At the wall's clock nothing waits: an episode takes as long as it says, and its stamps tell."""
 
 from __future__ import annotations
 
@@ -18,23 +18,28 @@ from dsrl_sim.rendering import RendererMissing, available_backend
 @pytest.mark.parametrize("task", ["franka_pick", "franka_pick_vision"])
 def test_episode_runs_at_the_clock_on_the_wall(task: str, tmp_path: Path) -> None:
     spec = catalog().task(task)
-    limit_s, shape = spec.time_limit_s, catalog().policy(spec.policy).images_shape
-    if shape is not None:
+    policy = catalog().policy(spec.policy)
+    if policy.images_shape is not None:
         try:
             available_backend()
         except RendererMissing as error:
             pytest.skip(str(error))
+    began_ns = time.time_ns()
     with GraphSession(task, tmp_path, 3, SessionOptions(realtime=True)) as graph:
-        began_s = time.monotonic()
         (result,) = graph.run(Mode.ZERO, 1)
-        took_s = time.monotonic() - began_s
+    ended_ns = time.time_ns()
 
-    episode = EpisodeStore(tmp_path / "episodes").read(result.episode)
-    stamps = [step.decision.observation.stamp_ns for step in episode.steps]
-    simulated_s = (stamps[-1] - stamps[0]) / 1e9
-    assert 0.5 < simulated_s <= limit_s + 0.2
-    assert simulated_s - 0.3 < took_s < simulated_s + 5.0
+    steps = EpisodeStore(tmp_path / "episodes").read(result.episode).steps
+    stamps = [step.decision.observation.stamp_ns for step in steps]
+    assert began_ns < stamps[0]
+    assert stamps[-1] < ended_ns
     assert np.all(np.diff(stamps) > 0)
-    images = [step.decision.observation.images for step in episode.steps]
-    assert all((None if seen is None else seen.shape) == shape for seen in images)
-    assert all(step.decision.source == "zero" for step in episode.steps[:-1])
+    period_s = policy.action.period_s
+    assert policy.horizon <= result.steps <= round(spec.time_limit_s / period_s)
+    # Each chunk takes its time, on a machine that has none too; a decision may be made of what was
+    # seen a little before it.
+    least_s = result.steps * period_s - spec.input_age_max_s
+    assert (stamps[-1] - stamps[0]) / 1e9 >= least_s
+    images = [step.decision.observation.images for step in steps]
+    assert all((None if seen is None else seen.shape) == policy.images_shape for seen in images)
+    assert all(step.decision.source == "zero" for step in steps[:-1])

@@ -18,10 +18,10 @@ from dsrl_core.types import Mode
 from dsrl_ros import topics
 from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession, SessionOptions
-from dsrl_sim.faults import Cell
+from dsrl_sim.cell import Cell
 
 TASK = "franka_pick"
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_start_while_the_arm_is_held_says_that_it_is(cell: Cell) -> None:
     client.begin(Mode.ZERO, 0, 3, 0)
     wait_for_message(cell, "then press start")
     client.hold()
-    client.wait_for("hold", lambda: cell.is_held, 10.0)
+    client.wait_for("hold", lambda: cell.is_held, WAIT_S)
 
     accepted, message = client.start()
 

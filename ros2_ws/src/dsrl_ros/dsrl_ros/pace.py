@@ -8,10 +8,14 @@ from typing import Final
 
 import numpy as np
 
+from dsrl_core.types import to_nanoseconds
+
 _LATELY: Final = 2000
 _ENOUGH: Final = 100
 _SKEW_PERIODS: Final = 2
 """A tick may come early or late by so many periods and still bear the stamp that was due."""
+_GAP_NS: Final = to_nanoseconds(60.0)
+"""A longer gap, or one back in time, is none: somebody set the clock."""
 
 
 class Pace:
@@ -37,8 +41,9 @@ class Pace:
         self._stamp_ns = due_ns if is_near and self._last_ns is not None else now_ns
         if self._last_ns is not None:
             between_ns = now_ns - self._last_ns
-            self._between_ns.append(between_ns)
-            self.missed += max(round(between_ns / self._period_ns) - 1, 0)
+            if 0 <= between_ns <= _GAP_NS:
+                self._between_ns.append(between_ns)
+                self.missed += max(round(between_ns / self._period_ns) - 1, 0)
         self._last_ns = now_ns
         self.set_points += 1
         return self._stamp_ns

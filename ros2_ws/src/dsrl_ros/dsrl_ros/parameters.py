@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from dsrl_core.specs.robot import ReturnPath
+from dsrl_core.specs.robot import CommandPath, ReturnPath
 from dsrl_ros.declaring import parameter
 
 ROBOT_FILE: Final = "robot_file"
@@ -87,6 +87,12 @@ class ChunkPlayerParameters(TaskParameters):
     gripper: bool = parameter(True, "Whether the arm has a gripper. Not in lock-step.")
     gripper_homing: bool = parameter(
         False, "The gripper looks for its end stops at the start of the node. Not in lock-step."
+    )
+    command_path: str = parameter(
+        ROBOT_FILE,
+        "The controller that hears set-points: another than the robot file's has to be started by "
+        "whoever asks for it. Not in lock-step.",
+        choices=(ROBOT_FILE, *get_args(CommandPath)),
     )
     return_path: str = parameter(
         ROBOT_FILE,
@@ -233,5 +239,17 @@ class AutoOperatorParameters:
         "A label that shows no effect is pressed again after.",
         unit="s, wall clock",
         minimum=0.1,
+        maximum=60.0,
+    )
+    recovers: bool = parameter(
+        True,
+        "After an automatic hold: clear the robot's error, switch its controllers on and resume, "
+        "as a person would who has looked. Never after a stop.",
+    )
+    recover_after_s: float = parameter(
+        1.0,
+        "From such a hold to the first try; further ones follow ever more slowly.",
+        unit="s, wall clock",
+        minimum=0.0,
         maximum=60.0,
     )

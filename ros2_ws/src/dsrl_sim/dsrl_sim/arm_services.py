@@ -103,6 +103,8 @@ class Provocations:
             franka_topics.GUIDE_SERVICE: machine.guide,
             franka_topics.CONTROLLERS_SERVICE: arm.activate,
             franka_topics.FREEZE_CAMERAS_SERVICE: self._freeze,
+            franka_topics.STOP_CAMERAS_SERVICE: self._stop_cameras,
+            franka_topics.HIDE_OBJECT_SERVICE: self._hide_object,
         }
         for name, switch in switches.items():
             node.create_service(SetBool, name, _switched(switch))
@@ -111,6 +113,12 @@ class Provocations:
 
     def _freeze(self, frozen: bool) -> None:
         self._face.is_frozen = frozen
+
+    def _stop_cameras(self, stopped: bool) -> None:
+        self._face.has_images = not stopped
+
+    def _hide_object(self, hidden: bool) -> None:
+        self._face.sees_object = not hidden
 
     def _on_lose_packets(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """As if twenty packets in a row had come too late."""

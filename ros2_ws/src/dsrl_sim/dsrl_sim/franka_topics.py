@@ -51,6 +51,8 @@ GUIDE_SERVICE: Final = "franka_sim/guide"
 CONTROLLERS_SERVICE: Final = "franka_sim/controllers"
 LOSE_PACKETS_SERVICE: Final = "franka_sim/lose_packets"
 FREEZE_CAMERAS_SERVICE: Final = "franka_sim/freeze_cameras"
+STOP_CAMERAS_SERVICE: Final = "franka_sim/stop_cameras"
+HIDE_OBJECT_SERVICE: Final = "franka_sim/hide_object"
 GRIPPER_FAULT_SERVICE: Final = "franka_sim/gripper_fault"
 
 ACTION_SERVER: Final = "action_server"

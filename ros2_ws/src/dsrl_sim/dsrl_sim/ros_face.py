@@ -67,9 +67,15 @@ class RosFace:
         self._policy_frames: dict[str, UInt8Array] = {}
         self.is_frozen = False
         """Whether the policy's images stand still while their stamps go on."""
+        self.has_images = True
+        """Whether the policy's cameras give any."""
+        self.sees_object = True
+        """Whether object and goal are told, as by somebody who tracks them."""
 
     def truth(self, world: World, stamp_ns: int) -> None:
         """Where object and goal are."""
+        if not self.sees_object:
+            return
         pose = StampedPose(stamp_ns, world.object_pose, self._frame)
         self._object_pose.publish(pose_to_message(pose))
         if world.goal_pose is not None:
@@ -78,7 +84,8 @@ class RosFace:
 
     def policy_images(self, robot: SimulatedRobot, stamp_ns: int) -> None:
         """What the policy's cameras see now, if somebody listens; drawn once for a moment."""
-        if not any(entry.get_subscription_count() for entry in self._policy_images.values()):
+        is_seen = any(entry.get_subscription_count() for entry in self._policy_images.values())
+        if not is_seen or not self.has_images:
             return
         if stamp_ns != self._drawn_ns:
             self._drawn_ns = stamp_ns

@@ -15,7 +15,7 @@ from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.safety import Safety
 from dsrl_core.specs import RobotSpec
-from dsrl_core.specs.robot import ReturnPath
+from dsrl_core.specs.robot import CommandPath, ReturnPath
 from dsrl_core.types import NANOSECONDS_PER_SECOND
 from dsrl_ros import topics
 from dsrl_ros.lock_step import LockStep
@@ -99,12 +99,13 @@ def _in_real_time(robot: RobotSpec, given: ChunkPlayerParameters) -> RobotSpec:
         joint_states_age_max_s=given.patience * robot.joint_states_age_max_s,
         robot_state_age_max_s=given.patience * robot.robot_state_age_max_s,
         chunk_wait_max_s=given.chunk_wait_s or robot.chunk_wait_max_s,
-        return_path=(
-            robot.return_path
-            if given.return_path == ROBOT_FILE
-            else cast(ReturnPath, given.return_path)
-        ),
+        command_path=cast(CommandPath, _chosen(given.command_path, robot.command_path)),
+        return_path=cast(ReturnPath, _chosen(given.return_path, robot.return_path)),
     )
+
+
+def _chosen(given: str, in_file: str) -> str:
+    return in_file if given == ROBOT_FILE else given
 
 
 def main(args: list[str] | None = None) -> None:
