@@ -33,11 +33,12 @@ from dsrl_ros.conversions.episodes import (
     status_from_message,
 )
 from dsrl_ros.conversions.learning import learner_from_message, policy_from_message
+from dsrl_ros.namespaces import full_namespace, where
 from dsrl_ros.paths import domain
 
 HEAR_S: Final = 10.0
 """A graph that was not heard within this does not run; discovery takes seconds where it is busy."""
-_ANSWER_S: Final = 10.0
+_ANSWER_S: Final = 30.0
 _PRESS_AGAIN_S: Final = 0.5
 
 
@@ -47,11 +48,17 @@ class GraphClient:
     Nothing is heard between calls: every call serves what has come in the meantime.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, namespace: str = "") -> None:
+        """`namespace`: of the graph.
+
+        Raises:
+            InvalidValue: it is none.
+        """
+        full = full_namespace(namespace)
         self._context = Context()
         # The program's own handling of Ctrl+C stays: it raises KeyboardInterrupt here.
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
-        self.node = Node(name, context=self._context)
+        self.node = Node(name, context=self._context, namespace=full or None)
         self._executor = EventsExecutor(context=self._context)
         self._executor.add_node(self.node)
         self.status: EpisodeStatus | None = None
@@ -97,12 +104,15 @@ class GraphClient:
         while not condition():
             left_s = until_s - time.monotonic()
             if left_s <= 0:
-                raise DsrlError(f"no {what} within {timeout_s:.0f} s on ROS domain {domain()}")
+                place = where(domain(), self.node.get_namespace())
+                raise DsrlError(f"no {what} within {timeout_s:.0f} s on {place}")
             self._executor.spin_once(timeout_sec=min(left_s, 0.1))
 
     def node_names(self) -> set[str]:
-        """Of all nodes on the domain, without this one."""
-        return set(self.node.get_node_names()) - {self.node.get_name()}
+        """Of all nodes on the domain in the graph's namespace, without this one."""
+        own = self.node.get_namespace()
+        found = self.node.get_node_names_and_namespaces()
+        return {name for name, namespace in found if namespace == own} - {self.node.get_name()}
 
     @property
     def is_complete(self) -> bool:

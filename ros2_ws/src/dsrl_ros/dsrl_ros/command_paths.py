@@ -5,8 +5,7 @@ Each publishes to one controller and decides nothing: what it is given was admit
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import numpy as np
 from builtin_interfaces.msg import Duration
@@ -26,6 +25,11 @@ from dsrl_ros.wire_names import joint_names, prefixed
 class CommandPath(Protocol):
     """Where set-points go."""
 
+    topic: ClassVar[topics.Topic]
+    """To whose listener."""
+
+    def __init__(self, node: Node, robot: RobotSpec) -> None: ...
+
     def send(self, stamp_ns: int, positions: Float64Array, velocities: Float64Array) -> None:
         """Positions [rad] and velocities [rad/s], both (joints,), to be reached one set-point
         period after `stamp_ns`."""
@@ -35,8 +39,10 @@ class CommandPath(Protocol):
 class CrispJoint:
     """crisp_controllers' joint impedance: `target_joint`, seven values in order."""
 
+    topic: ClassVar = topics.TARGET_JOINT
+
     def __init__(self, node: Node, robot: RobotSpec) -> None:
-        self._publisher = topics.TARGET_JOINT.publisher(node)
+        self._publisher = self.topic.publisher(node)
         self._message = JointState(name=joint_names(robot))
 
     def send(self, stamp_ns: int, positions: Float64Array, velocities: Float64Array) -> None:
@@ -50,8 +56,10 @@ class CrispPose:
     The controller's end-effector frame is to be the robot file's `tool_site`.
     """
 
+    topic: ClassVar = topics.TARGET_POSE
+
     def __init__(self, node: Node, robot: RobotSpec) -> None:
-        self._publisher = topics.TARGET_POSE.publisher(node)
+        self._publisher = self.topic.publisher(node)
         self._kinematics = Kinematics(robot)
         self._frame = prefixed(robot, robot.base_frame)
 
@@ -68,8 +76,10 @@ class StockTrajectory:
     is zero ("from now on"), so that clocks of two machines need not agree.
     """
 
+    topic: ClassVar = topics.JOINT_TRAJECTORY
+
     def __init__(self, node: Node, robot: RobotSpec) -> None:
-        self._publisher = topics.JOINT_TRAJECTORY.publisher(node)
+        self._publisher = self.topic.publisher(node)
         self._period_s = robot.set_point_period_s
         self._acceleration = np.array(robot.joint_acceleration_max_rad_s2)
         self._message = JointTrajectory(joint_names=joint_names(robot))
@@ -88,7 +98,7 @@ class StockTrajectory:
         self._publisher.publish(self._message)
 
 
-PATHS: Final[dict[str, Callable[[Node, RobotSpec], CommandPath]]] = {
+PATHS: Final[dict[str, type[CommandPath]]] = {
     "crisp_joint": CrispJoint,
     "crisp_pose": CrispPose,
     "joint_trajectory": StockTrajectory,

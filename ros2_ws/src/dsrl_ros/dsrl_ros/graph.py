@@ -7,7 +7,7 @@ drift. Everything that a user may have got wrong is found here, before anything 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from dsrl_core.errors import InvalidFile, InvalidValue, UnknownName
 from dsrl_core.policies import check_weights
 from dsrl_ros import parameters as declared
 from dsrl_ros.declaring import check_values, declarations
+from dsrl_ros.namespaces import full_namespace
 from dsrl_ros.paths import catalog, share
 
 
@@ -65,6 +66,8 @@ class GraphOptions:
     """Each `node.parameter=value`."""
     arm_prefix: str = ""
     """Before the names of joints and frames; empty: as the robot file says."""
+    namespace: str = ""
+    """Of all nodes, topics and services; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ class Graph:
     def parameter_file(self) -> str:
         """The nodes' parameters as a ROS parameter file."""
         content = {
-            f"/{node.name}": {"ros__parameters": dict(node.parameters)} for node in self.nodes
+            f"{self.options.namespace}/{node.name}": {"ros__parameters": dict(node.parameters)}
+            for node in self.nodes
         }
         return yaml.safe_dump(content, sort_keys=False)
 
@@ -106,10 +110,11 @@ def describe(options: GraphOptions) -> Graph:
     Raises:
         UnknownName: a task, policy, node or parameter that does not exist.
         InvalidFile: a task or policy file that does not hold, or other weights than it pins.
-        InvalidValue: a parameter out of range, or options that exclude each other.
+        InvalidValue: a parameter out of range, no namespace, or options that exclude each other.
     """
     if options.realtime and not options.simulated:
         raise InvalidValue("--realtime is for the simulation; a real robot always is")
+    options = replace(options, namespace=full_namespace(options.namespace))
     known = catalog()
     task = known.task(options.task)
     known.robot(task.robot)

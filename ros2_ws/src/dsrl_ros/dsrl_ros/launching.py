@@ -21,6 +21,7 @@ from launch_ros.actions import Node
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_ros.graph import Graph, GraphOptions, NodeStart, describe
 from dsrl_ros.machine import DomainLock, clean_shared_memory
+from dsrl_ros.namespaces import OWN_CLOCK
 from dsrl_ros.node import REFUSED
 from dsrl_ros.paths import domain, prepare_output
 from dsrl_ros.runner import RESTARTS_MAX
@@ -124,6 +125,7 @@ class Values:
             out=Path(self("out")).expanduser().absolute(),
             seed=self.whole("seed"),
             arm_prefix=self("arm_prefix"),
+            namespace=self("namespace"),
             overrides=tuple(filter(None, self("params").split(";"))),
             **chosen,
         )
@@ -168,11 +170,11 @@ def graph(
 
     Raises:
         DsrlError: something that was asked for does not exist or does not hold, the output folder
-            cannot be used, or another graph runs on this ROS domain.
+            cannot be used, or another graph runs on this ROS domain in the namespace.
     """
     described = describe(options)
     # The robot's part may run beside the other part on one machine.
-    guard = [] if machine == ROBOT else [_only_graph()]
+    guard = [] if machine == ROBOT else [_only_graph(options.namespace)]
     clean_shared_memory()
     prepare_output(options.out)
     nodes = [node for node in described.nodes if _runs_on(machine, node)]
@@ -180,9 +182,9 @@ def graph(
     return [*guard, *(_started(node, value("namespace"), extra) for node in nodes)]
 
 
-def _only_graph() -> RegisterEventHandler:
-    """Keeps a second graph away from this ROS domain until the launch is over."""
-    lock = DomainLock(domain())
+def _only_graph(namespace: str) -> RegisterEventHandler:
+    """Keeps a second graph away from this ROS domain and namespace until the launch is over."""
+    lock = DomainLock(domain(), namespace)
     return RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: lock.release()))
 
 
@@ -206,6 +208,8 @@ def _started(node: NodeStart, namespace: str, extra: dict[str, Any]) -> Node:
         name=node.name,
         namespace=namespace,
         parameters=[{**node.parameters, **extra}],
+        # A clock that is not our simulator's stays where it is.
+        remappings=[OWN_CLOCK] if namespace and not extra else [],
         respawn=node.restart,
         respawn_delay=_RESTART_PAUSE_S,
         respawn_max_retries=RESTARTS_MAX,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dsrl_core.errors import DsrlError
+from dsrl_ros.namespaces import digest, where
 
 _SHARED_MEMORY: Final = Path("/dev/shm")
 _LOCKS: Final = re.compile(r"(fastrtps_(?:[0-9a-z]{16}|port\d{1,5}))_[es]l")
@@ -20,23 +21,24 @@ _YOUNG_S: Final = 10.0
 
 
 class DomainLock:
-    """Held while a graph runs on a ROS domain; the system lets it go when the process ends."""
+    """Held while a graph runs on a ROS domain, in a namespace of its own or in none; the system
+    lets it go when the process ends."""
 
-    def __init__(self, domain: int) -> None:
+    def __init__(self, domain: int, namespace: str = "") -> None:
         """
         Raises:
-            DsrlError: another graph runs on this domain; names its process.
+            DsrlError: another graph runs there; names its process.
         """
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        address = f"\0dsrl_ros.domain.{domain}"
+        address = f"\0dsrl_ros.domain.{domain}{digest(namespace)}"
         try:
             self._socket.bind(address)
             self._socket.listen()
         except OSError:
             self._socket.close()
             raise DsrlError(
-                f"a graph already runs on ROS domain {domain} (process {_owner(address)}): "
-                "stop it, or choose another domain with ROS_DOMAIN_ID"
+                f"a graph already runs on {where(domain, namespace)} (process {_owner(address)}): "
+                "stop it, or choose another domain with ROS_DOMAIN_ID or another namespace"
             ) from None
 
     def release(self) -> None:

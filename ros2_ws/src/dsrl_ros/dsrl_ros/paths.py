@@ -12,6 +12,7 @@ from ament_index_python.packages import get_package_share_directory
 
 from dsrl_core.catalog import POLICIES_VARIABLE, Catalog
 from dsrl_core.errors import DsrlError
+from dsrl_ros.namespaces import digest
 
 FREE_BYTES_MIN: Final = 50_000_000
 """A run is refused when the output folder's disk has less: an episode takes about 50 kB."""
@@ -33,8 +34,8 @@ def catalog() -> Catalog:
     return Catalog.default()
 
 
-def policy_endpoint(domain: int) -> str:
-    """Where the policy server of a domain answers: a socket that only this user can reach.
+def policy_endpoint(domain: int, namespace: str = "") -> str:
+    """Where the policy server of a graph answers: a socket that only this user can reach.
 
     The same for every start, so that a client finds a server that was started again.
     """
@@ -42,7 +43,7 @@ def policy_endpoint(domain: int) -> str:
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
         raise DsrlError(f"{folder} belongs to somebody else or is open to others: remove it")
-    return f"ipc://{folder}/policy-{domain}"
+    return f"ipc://{folder}/policy-{domain}{digest(namespace)}"
 
 
 def prepare_output(out: Path) -> Path:

@@ -21,6 +21,7 @@ from typing import Final
 
 from dsrl_core.errors import DsrlError
 from dsrl_ros.graph import Graph, NodeStart
+from dsrl_ros.namespaces import OWN_CLOCK
 from dsrl_ros.node import READY_VARIABLE, REFUSED, RUNNER_VARIABLE
 
 RESTARTS_MAX: Final = 3
@@ -50,6 +51,9 @@ class Runner:
         self._tell = tell
         self._parameters = graph.options.out / "run.yaml"
         self._parameters.write_text(graph.parameter_file())
+        self._remaps: list[str] = []
+        if namespace := graph.options.namespace:
+            self._remaps = ["-r", f"__ns:={namespace}", "-r", ":=".join(OWN_CLOCK)]
         folder = graph.options.out / "log"
         self._processes = [_Process(node, folder / f"{node.name}.log") for node in graph.nodes]
         self._ending = threading.Event()
@@ -139,6 +143,7 @@ class Runner:
         environment[RUNNER_VARIABLE] = str(os.getpid())
         command = [sys.executable, "-m", process.node.module, "--ros-args"]
         command += ["--params-file", str(self._parameters), "--disable-external-lib-logs"]
+        command += self._remaps
         with process.log.open("ab") as log:
             process.popen = subprocess.Popen(
                 command,

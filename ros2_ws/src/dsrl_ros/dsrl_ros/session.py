@@ -17,6 +17,7 @@ from dsrl_core.types import Mode, Outcome
 from dsrl_ros.client import GraphClient
 from dsrl_ros.graph import Graph, GraphOptions, describe
 from dsrl_ros.machine import DomainLock, clean_shared_memory
+from dsrl_ros.namespaces import where
 from dsrl_ros.paths import domain, prepare_output
 from dsrl_ros.runner import Runner
 
@@ -53,6 +54,7 @@ class SessionOptions:
     viewer: bool = False
     operator: bool = True
     overrides: tuple[str, ...] = ()
+    namespace: str = ""
 
 
 def _to_stderr(text: str) -> None:
@@ -85,15 +87,16 @@ class GraphSession:
     def __enter__(self) -> GraphSession:
         """
         Raises:
-            DsrlError: the output folder cannot be used, another graph runs on this ROS domain, or
-                a node fails; nothing runs then.
+            DsrlError: the output folder cannot be used, another graph runs on this ROS domain in
+                the namespace, or a node fails; nothing runs then.
         """
         with ExitStack() as stack:
             prepare_output(self.graph.options.out)
-            lock = DomainLock(domain())
+            namespace = self.graph.options.namespace
+            lock = DomainLock(domain(), namespace)
             stack.callback(lock.release)
             clean_shared_memory()
-            self.client = GraphClient("dsrl")
+            self.client = GraphClient("dsrl", namespace)
             stack.callback(self.client.close)
             self._refuse_second_graph()
             self._runner = Runner(self.graph, self._tell)
@@ -202,8 +205,9 @@ class GraphSession:
         present = sorted(ours & self.client.node_names())
         if present:
             raise DsrlError(
-                f"on ROS domain {domain()} there already run: {', '.join(present)}; stop them, or "
-                "choose another domain with ROS_DOMAIN_ID"
+                f"on {where(domain(), self.graph.options.namespace)} there already run: "
+                f"{', '.join(present)}; stop them, or choose another domain with ROS_DOMAIN_ID or "
+                "another namespace"
             )
 
 

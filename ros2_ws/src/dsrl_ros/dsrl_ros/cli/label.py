@@ -12,6 +12,7 @@ import typer
 from dsrl_core.errors import DsrlError
 from dsrl_core.status import Phase
 from dsrl_core.types import Label, Outcome
+from dsrl_ros.cli.options import Namespace
 from dsrl_ros.client import HEAR_S, GraphClient
 
 _LEDGER_S = 0.3
@@ -25,9 +26,10 @@ def label(
         typer.Option(min=0, help="Its number. [default: the one that runs or awaits its label]"),
     ] = None,
     note: Annotated[str, typer.Option(help="Free text for the ledger.")] = "",
+    namespace: Namespace = "",
 ) -> None:
     """Label an episode of the running graph; undo takes the last label back."""
-    with closing(GraphClient("dsrl_label")) as client:
+    with closing(GraphClient("dsrl_label", namespace)) as client:
         client.wait_for("running graph", lambda: client.status is not None, HEAR_S)
         client.wait_for_listener()
         client.spin(_LEDGER_S)

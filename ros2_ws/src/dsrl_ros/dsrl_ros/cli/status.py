@@ -11,6 +11,7 @@ from rich.table import Table
 from dsrl_core.health import rate_text
 from dsrl_core.status import LearnerStatus, SafetyStatus
 from dsrl_core.types import Outcome
+from dsrl_ros.cli.options import Namespace
 from dsrl_ros.client import HEAR_S, GraphClient
 from dsrl_ros.graph import KINDS
 from dsrl_ros.paths import domain
@@ -19,9 +20,9 @@ _SETTLED_S = 1.5
 """Nodes and latched messages come within this of each other."""
 
 
-def status() -> None:
+def status(namespace: Namespace = "") -> None:
     """Print the state of the running graph."""
-    with closing(GraphClient("dsrl_status")) as client:
+    with closing(GraphClient("dsrl_status", namespace)) as client:
         client.wait_for("running graph", lambda: client.status is not None, HEAR_S)
         nodes = sorted(set(KINDS) & _settled_nodes(client))
         if not client.is_complete:
@@ -33,6 +34,7 @@ def status() -> None:
     total = episode.run_total or "unlimited"
     rows = {
         "ROS domain": str(domain()),
+        "namespace": namespace,
         "nodes": ", ".join(nodes),
         "safety": _safety(client.safety),
         "policy": f"{policy.name} (sha256 {policy.sha256[:12]}…)" if policy else "not served",

@@ -15,7 +15,9 @@ from dsrl_core.learning.prior import Prior
 from dsrl_core.status import EpisodeStatus, Phase
 from dsrl_core.types import Mode
 from dsrl_ros.cli.keys import Keys
+from dsrl_ros.cli.options import Namespace
 from dsrl_ros.client import GraphClient
+from dsrl_ros.namespaces import where
 from dsrl_ros.paths import domain
 from dsrl_ros.session import GraphSession, SessionOptions
 
@@ -47,15 +49,16 @@ def up(
     param: Annotated[
         list[str] | None, typer.Option(help="node.parameter=value; may be given several times.")
     ] = None,
+    namespace: Namespace = "",
 ) -> None:
     """Start the graph and run training episodes; label each from another terminal."""
     overrides = [*(param or ()), *_prior(prior or [])]
-    options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides))
+    options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides), namespace)
     console = Console()
     with GraphSession(task, out, seed, options) as session:
         first = EpisodeStore(out / "episodes").next_number()
         console.print(
-            f"The graph is up on ROS domain {domain()}; everything goes to {out}.\n"
+            f"The graph is up on {where(domain(), namespace)}; everything goes to {out}.\n"
             f"Label every episode from another terminal: {_BUTTONS}\n"
             "The next episode begins after the label. Ctrl+C ends it all.\n"
             "Space stops the arm, r lets it go on (elsewhere: ./dsrl stop, ./dsrl resume).",

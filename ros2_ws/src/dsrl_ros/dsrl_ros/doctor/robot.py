@@ -7,6 +7,7 @@ from typing import Final
 
 from dsrl_core.specs import RobotSpec
 from dsrl_ros import topics
+from dsrl_ros.command_paths import PATHS
 from dsrl_ros.conversions.robot import errors_of
 from dsrl_ros.doctor.check import Check, Probe, Values, fail, ok, skipped, warn
 from dsrl_ros.doctor.question import Question
@@ -34,12 +35,6 @@ _MENDED_BY: Final = {
 }
 _RATE_MIN: Final = 0.95
 _SLACK_M: Final = 0.002
-_COMMAND_TOPICS: Final = {
-    "crisp_joint": topics.TARGET_JOINT,
-    "crisp_pose": topics.TARGET_POSE,
-    "joint_trajectory": topics.JOINT_TRAJECTORY,
-}
-"""By the robot file's `command_path`."""
 
 
 def judge_mode(mode: int) -> Check:
@@ -185,7 +180,7 @@ def probes(question: Question, survey: Survey) -> list[Probe]:
 
     def command() -> Check:
         path = question.robot.command_path
-        entry = survey.of(_COMMAND_TOPICS[path])
+        entry = survey.of(PATHS[path].topic)
         nodes = [endpoint.node for endpoint in entry.publishers]
         return judge_command(path, entry.topic, nodes, len(entry.subscriptions))
 

@@ -24,6 +24,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from dsrl_core.types import NANOSECONDS_PER_SECOND
 from dsrl_ros import topics
+from dsrl_ros.namespaces import OWN_CLOCK
 from dsrl_ros.topics import Topic
 
 NODE: Final = "dsrl_doctor"
@@ -122,7 +123,7 @@ def take(listen_to: Sequence[Topic], for_s: float, namespace: str = "") -> Surve
         names = node.get_node_names_and_namespaces()
         nodes = sorted(f"{space.rstrip('/')}/{name}" for name, space in names if name != NODE)
         services = frozenset(name for name, _ in node.get_service_names_and_types())
-        clock = bool(node.get_publishers_info_by_topic("/clock"))
+        clock = any(node.get_publishers_info_by_topic(name) for name in OWN_CLOCK)
     return Survey(for_s, ended_ns, heard, tuple(nodes), services, clock)
 
 

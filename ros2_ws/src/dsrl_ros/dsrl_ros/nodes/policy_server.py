@@ -24,7 +24,7 @@ class PolicyServerNode(DsrlNode[PolicyServerParameters]):
         known = catalog()
         task = known.task(self.parameters.task)
         backend = load_policy(known.policy(self.parameters.policy or task.policy))
-        endpoint = policy_endpoint(domain())
+        endpoint = policy_endpoint(domain(), self.get_namespace())
         self._server = PolicyServer(backend, endpoint)
         self._info = topics.POLICY_INFO.publisher(self)
         spec = backend.spec
