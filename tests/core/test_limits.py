@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -79,7 +79,8 @@ def test_any_stream_at_all_gives_set_points_within_every_limit(period_s, start, 
 
 
 @pytest.mark.parametrize("period_s", [0.01, 0.002])
-@given(start=inside, stream=st.lists(st.tuples(small, small, small), min_size=5, max_size=60))
+@settings(max_examples=40)
+@given(start=inside, stream=st.lists(st.tuples(small, small, small), min_size=20, max_size=60))
 def test_a_wild_stream_that_the_arm_follows_is_clamped_and_never_held(
     period_s, start, stream
 ) -> None:
@@ -97,6 +98,7 @@ def test_a_wild_stream_that_the_arm_follows_is_clamped_and_never_held(
     assert safety.hold_reason is None
 
 
+@settings(max_examples=20)  # each runs through the joints' whole ranges
 @given(start=inside, sign=st.sampled_from([-1.0, 1.0]))
 def test_a_joint_driven_into_its_limit_stops_there_without_braking_too_hard(start, sign) -> None:
     safety = Safety(robot_at(0.01), KINEMATICS)

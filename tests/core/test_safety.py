@@ -114,6 +114,72 @@ def test_a_set_point_that_was_not_sent_is_taken_back_with_its_counts() -> None:
     np.testing.assert_array_equal(safety.admit(leap, START).position, first.position)
 
 
+def test_a_hold_is_not_forgotten_with_a_set_point_that_was_not_sent() -> None:
+    """In lock-step a person may press stop between a set-point and its being taken back."""
+    safety = started()
+    safety.admit(Motion.rest(START), START)
+    safety.hold("stop", "a person pressed stop")
+    safety.rewind()
+    assert safety.hold_rule == "stop"
+
+
+def test_an_arm_that_moves_is_not_begun_from_rest() -> None:
+    safety = started()
+    before = goes(safety, 1.0, 40)
+    safety.start(safety.position + 0.01, goes_on=True)
+    assert safety.motion is before
+    assert safety.hold_rule is None
+    safety.start(np.full(7, math.nan), goes_on=True)
+    assert safety.hold_rule == "finite"
+    speeds = [safety.brake().velocity[0] for _ in range(40)]
+    assert speeds[0] < before.velocity[0]
+    assert all(later <= earlier for earlier, later in pairwise(speeds))
+    assert not safety.is_moving
+
+
+def test_a_start_that_is_not_measured_as_such_goes_on_braking_from_where_it_was() -> None:
+    """Not from the beginning of the brake again."""
+    safety = started()
+    goes(safety, 1.0, 40)
+    safety.hold("stop", "a person pressed stop")
+    for _ in range(5):
+        last = safety.admit(Motion.rest(START), START)
+    safety.start(np.full(7, math.nan))
+    assert safety.brake().velocity[0] < last.velocity[0]
+
+
+def test_a_start_outside_of_a_joints_range_is_counted() -> None:
+    safety = started(HIGH + 0.05)
+    assert safety.report().clamped == {"joint_position": 1}
+    assert safety.hold_rule is None
+
+
+def test_being_led_instead_of_being_there_is_counted_as_a_lag() -> None:
+    safety, way = started(), np.array([0.3, 0, 0, 0, 0, 0, 0])
+    safety.lead(START + way, way, START)
+    assert safety.report().clamped == {}
+    safety.lead(START + way, way, safety.position, lags=True)
+    assert safety.report().clamped == {"lag": 1}
+
+
+def test_a_led_arm_that_does_not_follow_is_braked_counted_and_held() -> None:
+    safety, way = started(), np.array([1.0, 0, 0, 0, 0, 0, 0])
+    for _ in range(200):
+        led = safety.lead(START + way, np.zeros(7), START)
+    assert safety.report().clamped["tracking_error"] > 0
+    assert safety.hold_rule == "tracking_error"
+    assert not led.velocity.any()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_target_that_is_no_number_holds(bad: float) -> None:
+    safety, nowhere = started(), START.copy()
+    nowhere[2] = bad
+    assert not safety.lead(nowhere, np.zeros(7), START).velocity.any()
+    assert safety.hold_rule == "finite"
+    assert "set-point's target" in safety.hold_reason
+
+
 def test_a_strong_force_holds_and_a_single_noisy_sample_does_not() -> None:
     safety, strong = started(), np.array([0.0, 0.0, ROBOT.force_max_n + 1.0])
     for force in (strong, strong, np.zeros(3), strong, strong):
@@ -165,7 +231,7 @@ FENCES = {
     "keep_out": (
         {"keep_out": (KeepOutBox("post", (0.45, 0.1, 0.0), (0.55, 0.3, 0.5)),)},
         (0.5, 0.2, 0.2),
-        lambda p: p[1] < 0.1,
+        lambda p: p[1] < 0.08,
     ),
 }
 
@@ -202,3 +268,32 @@ def test_an_arm_that_stands_where_it_must_not_may_leave_and_not_go_deeper() -> N
     for _ in range(300):
         safety.admit(Motion.rest(at(0.5, 0.0, 0.2)), safety.position)
     np.testing.assert_allclose(safety.position, at(0.5, 0.0, 0.2), atol=1e-3)
+
+
+def test_a_keep_out_box_is_wider_by_its_margin() -> None:
+    box = KeepOutBox("post", (0.45, 0.1, 0.0), (0.55, 0.3, 0.5))
+    nearest = []
+    for margin_m in (0.0, 0.02, 0.05):
+        safety, target = fenced(keep_out=(box,), keep_out_margin_m=margin_m), at(0.5, 0.2, 0.2)
+        for _ in range(300):
+            safety.admit(Motion.rest(target), safety.position)
+        assert safety.report().clamped["keep_out"] > 0
+        nearest.append(KINEMATICS.tool_pose(safety.position).position[1])
+    np.testing.assert_array_less(nearest, [0.1, 0.08, 0.05])
+    np.testing.assert_allclose(nearest, [0.1, 0.08, 0.05], atol=0.03)
+
+
+def test_a_board_is_not_jumped_over_between_two_set_points() -> None:
+    """Both sides are free, and the arm is fast."""
+    board = KeepOutBox("board", (0.3, 0.049, 0.0), (0.7, 0.051, 0.65))
+    safety, target = fenced(keep_out=(board,)), at(0.5, 0.3, 0.2)
+    for _ in range(300):
+        motion = safety.admit(Motion.rest(target), safety.position)
+        assert KINEMATICS.tool_pose(motion.position).position[1] < 0.049
+    assert safety.report().clamped["keep_out"] > 0
+
+
+@pytest.mark.parametrize("margin_m", [-0.01, math.nan, math.inf])
+def test_a_margin_that_is_none_is_refused(margin_m: float) -> None:
+    with pytest.raises(ValueError, match="keep_out_margin_m"):
+        replace(ROBOT, keep_out_margin_m=margin_m)

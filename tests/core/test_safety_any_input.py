@@ -138,7 +138,7 @@ class Cell:
     def tick(self, measured: np.ndarray) -> None:
         held = self.safety.hold_rule
         set_point = self.player.tick(self.now, measured).set_point
-        assert held in (None, self.safety.hold_rule), "only a person lets it go on"
+        assert held in (None, "start", self.safety.hold_rule), "only a person lets it go on"
         if set_point is None:
             assert not self.safety.is_moving, "nobody brakes an arm that moves"
         else:

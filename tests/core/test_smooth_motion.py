@@ -177,3 +177,29 @@ def test_a_clock_that_goes_back_or_leaps_moves_nothing_by_a_leap(ticks: int) -> 
     for _ in range(10):
         arm.tick()
     assert (np.abs(arm.differences(2)) <= np.array(ROBOT.joint_acceleration_max_rad_s2)).all()
+
+
+@pytest.mark.parametrize("then", ["start", "return", "release", "start unmeasured"])
+def test_nothing_that_comes_in_mid_motion_ends_it_by_a_leap(then: str) -> None:
+    arm, forward = Arm(), np.zeros((4, 5), dtype=np.float32)
+    forward[:, 0], forward[:, 4] = 0.02, 0.08
+    arm.player.start(arm.now, READY, 0, 10**18)
+    arm.tick()
+    arm.load(forward)
+    for _ in range(20):
+        arm.tick()
+    if then == "start":
+        arm.player.start(arm.now, arm.sent[-1], 1, 10**18)
+    elif then == "start unmeasured":
+        arm.player.start(arm.now, np.full(7, np.nan), 1, 10**18)
+    else:
+        arm.player.begin_return(arm.now, arm.sent[-1], HOME)
+    if then == "release":
+        arm.tick()
+        arm.player.hold("stop", "a person pressed stop")
+        arm.player.release()
+    for _ in range(40):
+        arm.tick()
+    assert (np.abs(arm.differences(2)) <= np.array(ROBOT.joint_acceleration_max_rad_s2)).all()
+    assert (np.abs(arm.differences(3)) <= np.array(ROBOT.joint_jerk_max_rad_s3)).all()
+    assert arm.safety.is_moving == (then == "return")
