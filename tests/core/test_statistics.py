@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from dsrl_core.errors import InvalidValue
+from dsrl_core.evaluation.exact_interval import clopper_pearson_interval
 from dsrl_core.evaluation.statistics import Latency, SuccessCount, wilson_interval
 from dsrl_core.types import Outcome
 
@@ -60,3 +61,31 @@ def test_latencies_are_given_in_milliseconds() -> None:
 
 def test_no_latencies_are_no_measurement() -> None:
     assert Latency.of_seconds([]) is None
+
+
+counts = st.integers(0, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(counts)
+def test_exact_interval_holds_the_rate_and_is_mirrored_where_failures_are_counted(
+    of: tuple[int, int],
+) -> None:
+    successes, trials = of
+    low, high = clopper_pearson_interval(SuccessCount.of(successes, trials))
+    mirrored = clopper_pearson_interval(SuccessCount.of(trials - successes, trials))
+    assert 0.0 <= low <= high <= 1.0
+    if trials:
+        assert low <= successes / trials <= high
+    assert (low, high) == pytest.approx((1.0 - mirrored.high, 1.0 - mirrored.low))
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.05, 0.3, 0.5, 0.8, 0.95, 1.0])
+@pytest.mark.parametrize("trials", [5, 20, 60])
+def test_exact_interval_never_covers_less_than_it_says(rate: float, trials: int) -> None:
+    covered = 0.0
+    for successes in range(trials + 1):
+        low, high = clopper_pearson_interval(SuccessCount.of(successes, trials))
+        if low <= rate <= high:
+            ways = math.comb(trials, successes)
+            covered += ways * rate**successes * (1.0 - rate) ** (trials - successes)
+    assert covered >= 0.95

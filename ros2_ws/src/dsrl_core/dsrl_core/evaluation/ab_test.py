@@ -17,7 +17,8 @@ from dsrl_core.evaluation.statistics import SuccessCount
 from dsrl_core.types import Outcome
 
 
-class ArmResult(NamedTuple):
+@dataclass(frozen=True)
+class ArmResult:
     """One arm so far: of the attempts that count, whether their pair is complete or not."""
 
     count: SuccessCount

@@ -30,6 +30,8 @@ from dsrl_core.types import Float64Array
 
 _NODES: Final = 32
 _POINTS: Final = np.arange(1, 17) / 17
+_CLOSE: Final = 1e-9
+"""A sample mean so close to an end of the range is taken for it: no candidate is between them."""
 _ROUNDS: Final = 6
 """Each narrows the boundary 17-fold: to 1e-7 of the scale at the end."""
 
@@ -101,7 +103,7 @@ class DifferenceSequence:
             _boundary(self._log_capital, inside, 1.0, threshold),
         )
         self.running = self.running.meet(self.interval)
-        self._log_e_max = max(self._log_e_max, math.log(self.e_value))
+        self._log_e_max = max(self._log_e_max, float(self._log_capital(np.zeros(1))[0]))
         return self.running
 
     def extend(self, differences: Iterable[float]) -> list[Interval]:
@@ -133,7 +135,8 @@ class DifferenceSequence:
         stake = _STAKE[:, None]
         logs = [np.log1p(stake * (ratio - 1.0)) @ counts + np.log(_WEIGHT) for ratio in (up, down)]
         both = np.concatenate(logs, axis=1)
-        capital: Float64Array = np.logaddexp.reduce(both, axis=1) - math.log(2.0)
+        largest = both.max(axis=1)
+        capital: Float64Array = largest + np.log(np.exp(both - largest[:, None]).sum(axis=1) / 2.0)
         return capital
 
 
@@ -229,10 +232,10 @@ def _boundary(
 
     The end is one of the range's; it is left only where it is the sample mean. Errs outwards.
     """
+    if abs(inside - end) < _CLOSE:
+        return end
     outside = end
     for _ in range(_ROUNDS):
-        if inside == outside:
-            break
         points = inside + (outside - inside) * _POINTS
         excluded = np.flatnonzero(log_capital(points) >= threshold)
         first = int(excluded[0]) if excluded.size else len(points)

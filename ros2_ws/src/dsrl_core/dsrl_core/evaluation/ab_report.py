@@ -1,0 +1,205 @@
+"""The report of an A/B test: one HTML file with all that a reviewer asks for; it loads nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dsrl_core.errors import DsrlError
+from dsrl_core.evaluation.ab_episodes import AbEpisode
+from dsrl_core.evaluation.ab_plot import plot_difference
+from dsrl_core.evaluation.ab_rule import Forecast
+from dsrl_core.evaluation.ab_test import AbTest, ArmResult
+from dsrl_core.evaluation.confidence_sequence import Interval
+from dsrl_core.evaluation.exact_interval import clopper_pearson_interval
+from dsrl_core.types import NANOSECONDS_PER_SECOND, Label, Outcome
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_NEVER_RANDOM: Final = (
+    "That both arms ran on one robot, in one place, with one frozen policy, on the resets of one "
+    "series: what is shown holds for these.",
+    "Operators: who stood by did so for both arms of a pair, but was not drawn.",
+    "The motion itself: whoever watches may recognise an arm by how it moves. Codes hide the name, "
+    "not the behaviour; an outcome that a machine judges is not open to this.",
+)
+
+
+@dataclass(frozen=True)
+class Unblinding:
+    """When the key was opened, and by whom."""
+
+    author: str
+    stamp_ns: int
+    """ROS time."""
+
+
+@dataclass(frozen=True)
+class AbFacts:
+    """What the report tells beside the test itself."""
+
+    title: str
+    """Task, policy, place: for people."""
+    planned_at: str = ""
+    """UTC, ISO 8601: when plan, rule and seal were written down."""
+    forecast: Forecast | None = None
+    """As told before the first episode."""
+    not_randomised: tuple[str, ...] = ()
+    """What else was not."""
+    resets_match: bool = True
+    """Whether a reset's index says where things stand; False: a person places them, as well as
+    can be."""
+    notes: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+class ArmRow(NamedTuple):
+    """A line of the table of arms."""
+
+    name: str
+    result: ArmResult
+    exact: Interval
+    """Clopper and Pearson's."""
+
+
+class EpisodeRow(NamedTuple):
+    """A line of the list of all episodes."""
+
+    episode: AbEpisode
+    pair: int
+    code: str
+    reset: int
+    arm: str
+    outcome: str
+    counts: bool
+    authors: str
+    remark: str
+
+
+class Correction(NamedTuple):
+    """A word that replaced another."""
+
+    label: Label
+    before: str
+    at: str
+    after_unblinding: bool
+
+
+def render_ab_report(test: AbTest, facts: AbFacts, unblinding: Unblinding | None) -> str:
+    """The report as HTML; without an unblinding nothing of the arms' results is in it."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    opened = unblinding is not None
+    picture = base64.b64encode(plot_difference(test)).decode("ascii") if opened else ""
+    return environment.get_template("ab_report.html.j2").render(
+        t=test,
+        f=facts,
+        unblinding=unblinding,
+        unblinded_at=time_of(unblinding.stamp_ns) if unblinding else "",
+        arms=_arms(test) if opened else [],
+        rows=_rows(test, opened),
+        corrections=_corrections(test, unblinding),
+        labelled_late=_labelled_late(test, unblinding),
+        never_random=(*_NEVER_RANDOM, *facts.not_randomised),
+        picture=picture,
+        order=[test.plan.arm_number_of(2 * pair.number) for pair in test.pairs],
+    )
+
+
+def write_ab_report(
+    test: AbTest, facts: AbFacts, unblinding: Unblinding | None, path: Path
+) -> Path:
+    """Render the report into a file.
+
+    Raises:
+        DsrlError: it cannot be written.
+    """
+    try:
+        path.write_text(render_ab_report(test, facts, unblinding))
+    except OSError as error:
+        raise DsrlError(f"{path} cannot be written: {error.strerror}") from error
+    return path
+
+
+def time_of(stamp_ns: int) -> str:
+    """A ROS time for people, UTC; of a simulation it counts from 1970."""
+    moment = datetime.fromtimestamp(stamp_ns / NANOSECONDS_PER_SECOND, UTC)
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _arms(test: AbTest) -> list[ArmRow]:
+    results = [test.arm(number) for number in (0, 1)]
+    return [
+        ArmRow(str(arm), result, clopper_pearson_interval(result.count))
+        for arm, result in zip(test.plan.arms, results, strict=True)
+    ]
+
+
+def _rows(test: AbTest, opened: bool) -> list[EpisodeRow]:
+    plan = test.plan
+    counted = {
+        one.number
+        for pair in test.pairs
+        for arm in (0, 1)
+        if (one := pair.counted(arm)) is not None
+    }
+    rows, tried = [], set[int]()
+    for episode in sorted(test.episodes, key=lambda one: one.number):
+        remark = episode.reason
+        if episode.index in tried:
+            remark = f"repeated{': ' if remark else ''}{remark}"
+        tried.add(episode.index)
+        rows.append(
+            EpisodeRow(
+                episode,
+                plan.pair_of(episode.index) + 1,
+                plan.code_of(episode.index),
+                plan.reset_index_of(episode.index),
+                str(plan.arm_of(episode.index)) if opened else "sealed",
+                _outcome(episode),
+                episode.number in counted,
+                ", ".join(dict.fromkeys(label.author for label in episode.said)),
+                remark,
+            )
+        )
+    return rows
+
+
+def _outcome(episode: AbEpisode) -> str:
+    if not episode.is_valid:
+        return "invalid"
+    label = episode.label
+    if label is None:
+        return "unlabelled"
+    plain = {Outcome.SUCCESS: 1.0, Outcome.FAILURE: 0.0}
+    is_graded = label.outcome in plain and label.reward != plain[label.outcome]
+    return f"{label.outcome} ({label.reward:g})" if is_graded else str(label.outcome)
+
+
+def _labelled_late(test: AbTest, unblinding: Unblinding | None) -> int:
+    """Episodes that nothing had been said of when the key was opened."""
+    if unblinding is None:
+        return 0
+    first = [episode.said[0] for episode in test.episodes if episode.said]
+    return sum(label.stamp_ns > unblinding.stamp_ns for label in first)
+
+
+def _corrections(test: AbTest, unblinding: Unblinding | None) -> list[Correction]:
+    found = []
+    for episode in test.episodes:
+        said = episode.said
+        for before, label in pairwise(said):
+            after = unblinding is not None and label.stamp_ns > unblinding.stamp_ns
+            found.append(Correction(label, str(before.outcome), time_of(label.stamp_ns), after))
+    return sorted(found, key=lambda one: one.label.entry)
