@@ -107,4 +107,4 @@ def test_start_while_the_arm_is_held_says_that_it_is(cell: Cell) -> None:
 def test_start_that_nobody_waits_for_is_refused(cell: Cell) -> None:
     accepted, message = cell.client.start()
     assert not accepted
-    assert "no reset is waited for" in message
+    assert "waits for nothing; expected one that waits for the operator" in message

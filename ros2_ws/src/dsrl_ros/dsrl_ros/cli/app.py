@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "resume": "stop",
     "start": "stop",
     "retrain": "retrain",
+    "report": "report",
     "doctor": "doctor",
 }
 """The module here in which each is a function of that name."""
