@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "retrain": "retrain",
     "report": "report",
     "doctor": "doctor",
+    "preflight": "preflight",
 }
 """The module here in which each is a function of that name."""
 _REFUSED = 2

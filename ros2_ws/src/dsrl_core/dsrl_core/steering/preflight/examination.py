@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,7 +14,11 @@ from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs import PolicySpec, RobotSpec, TaskSpec
 from dsrl_core.steering.preflight.decision_time import DecisionTime, measure_decision_time
 from dsrl_core.steering.preflight.determinism import Determinism, measure_determinism
-from dsrl_core.steering.preflight.head_room import HeadRoom, estimate_head_room
+from dsrl_core.steering.preflight.head_room import (
+    HeadRoom,
+    estimate_head_room,
+    split_replays,
+)
 from dsrl_core.steering.preflight.horizon import Horizon, measure_horizon
 from dsrl_core.steering.preflight.noise_kinds import BASE, shapes_for
 from dsrl_core.steering.preflight.recommendation import Recommendation, recommend
@@ -130,11 +135,8 @@ def conclude(
 
 
 def _by_noise(trials: Sequence[Trial]) -> dict[str, SuccessCount]:
-    names = dict.fromkeys(trial.noise for trial in trials)
-    return {
-        name: SuccessCount.of(
-            sum(t.success for t in trials if t.noise == name),
-            sum(t.noise == name for t in trials),
-        )
-        for name in names
-    }
+    """A replay is no trial of its own."""
+    outcomes: dict[str, list[bool]] = defaultdict(list)
+    for trial in split_replays(trials)[0]:
+        outcomes[trial.noise].append(trial.success)
+    return {name: SuccessCount.of(sum(all_), len(all_)) for name, all_ in outcomes.items()}

@@ -56,7 +56,7 @@ def estimate_head_room(
     Where noise changes no action, nothing can be gained whatever the outcomes say. Where equal
     noises give other actions, outcomes do not show what noise does: nothing is promised then.
     """
-    unique, replays = _split_replays(trials)
+    unique, replays = split_replays(trials)
     base = [trial for trial in unique if trial.noise == BASE_NOISE]
     if not base:
         return None
@@ -85,8 +85,8 @@ def estimate_head_room(
     )
 
 
-def _split_replays(trials: Iterable[Trial]) -> tuple[list[Trial], list[tuple[bool, bool]]]:
-    """Every trial once, and the outcomes of those that were played again."""
+def split_replays(trials: Iterable[Trial]) -> tuple[list[Trial], list[tuple[bool, bool]]]:
+    """Every trial once, and the outcomes of those that were played again: first and again."""
     first: dict[tuple[int, str, int], Trial] = {}
     again = []
     for trial in trials:

@@ -1,0 +1,1 @@
+"""What `./dsrl preflight` does beside the measurements: simulated trials, and its table."""
