@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dsrl_core.errors import DsrlError, InvalidValue, UnknownName
+from dsrl_core.evaluation import ab_plan
 from dsrl_core.evaluation.ab_plan import AbPlan, Arm
 from dsrl_core.types import Mode
 from tests.core.ab_setup import plan
@@ -99,6 +100,13 @@ def test_codes_tell_episodes_apart_and_nothing_of_the_arm() -> None:
     for index, code in enumerate(codes):
         by_letter.setdefault(code[0], []).append(made.arm_number_of(index))
     assert all(0 < sum(arms) < len(arms) for arms in by_letter.values())
+
+
+def test_a_code_that_was_drawn_before_is_drawn_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ab_plan, "_CODE_LENGTH", 2)
+    made = plan(400)
+    codes = [made.code_of(index) for index in range(made.episodes)]
+    assert len(set(codes)) == made.episodes
 
 
 def test_the_seal_is_the_hash_of_the_key_and_of_nothing_else() -> None:

@@ -151,6 +151,9 @@ def test_corrections_are_told_and_those_after_unblinding_stand_out(eventful: AbT
     early = told(eventful, Unblinding("grace", 30 * SECOND_NS))
     assert "1 of them after the key was opened : who corrected could know the arm" in early
     assert "2 episodes were labelled for the first time after that" in early
+    by_entry = told(eventful, Unblinding("grace", 0, ledger_entries=39))
+    assert "1 of them after the key was opened" in by_entry
+    assert "after the key was opened" not in told(eventful, Unblinding("grace", 0, 42))
     assert "No label was corrected." in told(ab_test([WIN]))
 
 

@@ -11,6 +11,7 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from dsrl_core.errors import InvalidValue, UnknownName
@@ -142,10 +143,21 @@ class AbPlan:
         return self.first_reset + self.pair_of(index)
 
     def code_of(self, index: int) -> str:
-        """What an operator's tool may show of the arm: six letters that say nothing of it."""
+        """What an operator's tool may show of the arm: six letters of this episode alone."""
         self._check(index)
-        digest = self._digest("code", index)
-        return "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:_CODE_LENGTH])
+        return self._codes[index]
+
+    @cached_property
+    def _codes(self) -> tuple[str, ...]:
+        codes: dict[str, None] = {}
+        number = 0
+        while len(codes) < self.episodes:
+            # One that was drawn before is drawn over: a code finds its episode again.
+            digest = self._digest("code", number)
+            code = "".join(_LETTERS[byte % len(_LETTERS)] for byte in digest[:_CODE_LENGTH])
+            codes.setdefault(code)
+            number += 1
+        return tuple(codes)
 
     @property
     def key(self) -> str:

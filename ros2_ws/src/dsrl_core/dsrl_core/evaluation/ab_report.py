@@ -37,7 +37,15 @@ class Unblinding:
 
     author: str
     stamp_ns: int
-    """ROS time."""
+    """By the clock of the labels: ROS time."""
+    ledger_entries: int | None = None
+    """Entries that the label ledger had then; None: not recorded, the stamps have to tell."""
+
+    def is_before(self, label: Label) -> bool:
+        """Whether who wrote this label could know the key."""
+        if self.ledger_entries is None:
+            return label.stamp_ns > self.stamp_ns
+        return label.entry > self.ledger_entries
 
 
 @dataclass(frozen=True)
@@ -192,7 +200,7 @@ def _labelled_late(test: AbTest, unblinding: Unblinding | None) -> int:
     if unblinding is None:
         return 0
     first = [episode.said[0] for episode in test.episodes if episode.said]
-    return sum(label.stamp_ns > unblinding.stamp_ns for label in first)
+    return sum(unblinding.is_before(label) for label in first)
 
 
 def _corrections(test: AbTest, unblinding: Unblinding | None) -> list[Correction]:
@@ -200,6 +208,6 @@ def _corrections(test: AbTest, unblinding: Unblinding | None) -> list[Correction
     for episode in test.episodes:
         said = episode.said
         for before, label in pairwise(said):
-            after = unblinding is not None and label.stamp_ns > unblinding.stamp_ns
+            after = unblinding is not None and unblinding.is_before(label)
             found.append(Correction(label, str(before.outcome), time_of(label.stamp_ns), after))
     return sorted(found, key=lambda one: one.label.entry)
