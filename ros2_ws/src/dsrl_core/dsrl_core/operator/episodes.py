@@ -1,0 +1,94 @@
+"""The list of recent episodes with what was said of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dsrl_core.operator.heard import Heard
+from dsrl_core.status import INVALID, UNLABELLED, Phase
+from dsrl_core.types import Label, Outcome
+
+ROWS_MAX: Final = 60
+RUNNING: Final = "running"
+
+
+@dataclass(frozen=True)
+class EpisodeRow:
+    """An episode as it stands now."""
+
+    episode: int
+    name: str
+    """With its mode or its code, if that was heard."""
+    outcome: str
+    """success, failure, discard, invalid, unlabelled or running."""
+    reward: float
+    """Of a graded outcome; NaN: not graded."""
+    author: str
+    entry: int
+    """Ledger entry that holds; 0: none."""
+    is_learned: bool
+    """Whether the learner has taken that entry into account."""
+    conflict: str
+    """Who said something else without being known of, for people; empty: nobody."""
+    marks: int
+    """Remarks on moments."""
+
+    @property
+    def words(self) -> str:
+        """What was said, by whom."""
+        graded = "" if self.reward != self.reward else f" {self.reward:.2g}"
+        return f"{self.outcome}{graded}" + (f" by {self.author}" if self.author else "")
+
+
+def episode_rows(heard: Heard) -> tuple[EpisodeRow, ...]:
+    """The latest episodes that ran, newest first."""
+    standing = heard.standing()
+    numbers = set(standing) | set(heard.recorded) | set(heard.seen)
+    status = heard.status
+    if status is not None and status.phase in (Phase.RESETTING, Phase.READY):
+        numbers.discard(status.episode)
+    latest = sorted(numbers, reverse=True)[:ROWS_MAX]
+    return tuple(_row(heard, number, standing.get(number)) for number in latest)
+
+
+def _row(heard: Heard, number: int, label: Label | None) -> EpisodeRow:
+    seen = heard.seen.get(number)
+    learned = heard.learner.ledger_entries if heard.learner else 0
+    is_graded = label is not None and label.reward not in (0.0, 1.0)
+    return EpisodeRow(
+        number,
+        _name(number, seen.mode if seen else ""),
+        label.outcome if label else _unlabelled(heard, number),
+        label.reward if label and is_graded else float("nan"),
+        label.author if label else "",
+        label.entry if label else 0,
+        label is not None and 0 < label.entry <= learned,
+        _conflict(heard.entries, label),
+        sum(e.outcome is Outcome.MARK and e.episode == number for e in heard.entries),
+    )
+
+
+def _name(number: int, mode: str) -> str:
+    return f"{number} · {mode}" if mode else str(number)
+
+
+def _unlabelled(heard: Heard, number: int) -> str:
+    """Outcome of an episode of which no label holds."""
+    recorded, seen, status = heard.recorded.get(number), heard.seen.get(number), heard.status
+    if recorded is not None and recorded.end_reason == INVALID:
+        return INVALID
+    if seen is not None and seen.outcome == INVALID:
+        return INVALID
+    if status is not None and (status.phase, status.episode) == (Phase.RUNNING, number):
+        return RUNNING
+    return UNLABELLED
+
+
+def _conflict(entries: Sequence[Label], label: Label | None) -> str:
+    if label is None or not label.conflicts_with:
+        return ""
+    other = next((e for e in entries if e.entry == label.conflicts_with), None)
+    said = f"{other.author} said {other.outcome}" if other else "somebody said something else"
+    return f"episode {label.episode}: {said}, {label.author} said {label.outcome}, which holds"
