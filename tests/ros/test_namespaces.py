@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.status import Phase
 from dsrl_core.types import Mode
-from dsrl_ros.cli.app import make_app
 from dsrl_ros.client import GraphClient
 from dsrl_ros.graph import GraphOptions, describe
 from dsrl_ros.namespaces import full_namespace
 from dsrl_ros.session import EpisodeResult, GraphSession, SessionOptions
+from tests.ros.real_time_setup import one_episode
 
 TASK = "franka_pick"
 COUNT = 3
@@ -46,9 +47,10 @@ def in_namespace(folder: Path, namespace: str, seed: int) -> GraphSession:
 
 
 def told_by(*arguments: str) -> str:
-    answer = CliRunner().invoke(make_app(arguments[0]), list(arguments))
-    assert answer.exit_code == 0, answer.output
-    return answer.output
+    command = [sys.executable, "-m", "dsrl_ros.cli", *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
 
 
 def test_two_graphs_on_a_domain_do_not_disturb_each_other(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def is_held(graph: GraphSession) -> bool:
 def test_in_real_time_too_an_episode_runs(tmp_path: Path) -> None:
     options = SessionOptions(realtime=True, namespace="cell")
     with GraphSession(TASK, tmp_path, 3, options) as graph:
-        (result,) = graph.run(Mode.ZERO, 1)
+        result = one_episode(graph, Mode.ZERO)
         assert result.steps > 0
         assert graph.client.status is not None
         assert graph.client.status.phase is Phase.IDLE

@@ -14,10 +14,11 @@ from dsrl_core.specs.robot import CommandPath
 from dsrl_core.types import Mode
 from dsrl_ros.command_paths import PATHS
 from dsrl_ros.session import GraphSession, SessionOptions
+from tests.ros.real_time_setup import one_episode
 
 TASK = "franka_pick"
-FOLLOWED_M = 0.02
-"""The policy's tool goes much further; what is left is the servos' lag."""
+FOLLOWED_M = 0.05
+"""The policy's tool goes much further; what is left is the lag behind an arm that moves."""
 
 
 @pytest.mark.parametrize("path", get_args(CommandPath))
@@ -27,12 +28,13 @@ def test_an_episode_goes_over_this_controller_alone(path: str, tmp_path: Path) -
     with GraphSession(TASK, tmp_path, 3, options) as graph:
         for name, kind in PATHS.items():
             kind.topic.subscribe(graph.client.node, lambda _, name=name: heard.update([name]))
-        (result,) = graph.run(Mode.BASE, 1)
+        result = one_episode(graph, Mode.BASE)
 
     assert set(heard) == {path}
     steps = EpisodeStore(tmp_path / "episodes").read(result.episode).steps
     tool = np.array([step.decision.observation.values[:3] for step in steps])
-    asked = np.array([step.decision.chunk[:, :3].sum(axis=0) for step in steps[:-1]])
-    assert np.abs(asked).max() > 2 * FOLLOWED_M
+    ways = [step.decision.chunk[:, :3].sum(axis=0) for step in steps[:-1]]
     # The last chunk may have been cut short.
-    np.testing.assert_allclose(np.diff(tool, axis=0)[:-1], asked[:-1], atol=FOLLOWED_M)
+    asked = tool[0] + np.cumsum(ways, axis=0)[:-1]
+    assert np.abs(asked - tool[0]).max() > 2 * FOLLOWED_M
+    np.testing.assert_allclose(tool[1:-1], asked, atol=FOLLOWED_M)

@@ -13,6 +13,7 @@ from dsrl_core.types import Mode
 from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession, SessionOptions
 from dsrl_sim.rendering import RendererMissing, available_backend
+from tests.ros.real_time_setup import one_episode
 
 
 @pytest.mark.parametrize("task", ["franka_pick", "franka_pick_vision"])
@@ -26,7 +27,7 @@ def test_episode_runs_at_the_clock_on_the_wall(task: str, tmp_path: Path) -> Non
             pytest.skip(str(error))
     began_ns = time.time_ns()
     with GraphSession(task, tmp_path, 3, SessionOptions(realtime=True)) as graph:
-        (result,) = graph.run(Mode.ZERO, 1)
+        result = one_episode(graph, Mode.ZERO)
     ended_ns = time.time_ns()
 
     steps = EpisodeStore(tmp_path / "episodes").read(result.episode).steps

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import socket
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -15,6 +17,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from rclpy.timer import Timer
 
 from dsrl_core.errors import DsrlError
@@ -68,33 +71,63 @@ def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> Non
 
     A node that refuses what it was given says why on standard error and ends with `REFUSED`.
     """
+    stop = _Stop()
     _end_with_runner()
-    # rclpy ends the context at a signal; an exception out of nowhere is not wanted beside it.
-    signal.signal(signal.SIGINT, lambda *_: None)
-    rclpy.init(args=args)
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node = None
     try:
         node = make()
         executor = EventsExecutor()
         executor.add_node(node)
-        while rclpy.ok() and (missing := node.waits_for()):
+        stop.wakes(executor)
+        while not stop.is_wanted and (missing := node.waits_for()):
             node.get_logger().info(f"waiting for {missing}", throttle_duration_sec=5.0)
             executor.spin_once(timeout_sec=0.02)
-        tell_ready()
-        while rclpy.ok():
+        if not stop.is_wanted:
+            tell_ready()
+        while not stop.is_wanted:
             node.turn(executor)
     except (DsrlError, ParameterException) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(REFUSED)
-    except Exception:
-        # Between a signal and the end of a callback nothing can be published any more.
-        if rclpy.ok():
-            raise
     finally:
         if node is not None:
             node.close()
             node.destroy_node()
         rclpy.try_shutdown()
+
+
+class _Stop:
+    """SIGINT and SIGTERM, heeded between two callbacks.
+
+    rclpy's own handlers shut the context down in the midst of one, and what it then publishes is an
+    error; so they are not used.
+    """
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._executor: Executor | None = None
+        self._heard, self._told = socket.socketpair()
+        self._told.setblocking(False)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        # The interpreter tells at once, while its own handlers wait for the executor to come back.
+        signal.set_wakeup_fd(self._told.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    @property
+    def is_wanted(self) -> bool:
+        return self._wanted.is_set()
+
+    def wakes(self, executor: Executor) -> None:
+        """Let a signal end this executor's waiting."""
+        self._executor = executor
+
+    def _listen(self) -> None:
+        self._heard.recv(1)
+        self._wanted.set()
+        if self._executor is not None:
+            self._executor.wake()
 
 
 def _end_with_runner() -> None:

@@ -100,8 +100,6 @@ class RealTime:
             )
         self._in_time.append(behind_ns < 2 * self._slice_ns)
         for _ in range(behind_ns // self._world.step_ns):
-            if not self._node.context.ok():
-                return  # a signal came meanwhile: nothing can be published any more
             self._step()
         self._gripper.poll(self._world.time_ns)
         self._actions.poll()

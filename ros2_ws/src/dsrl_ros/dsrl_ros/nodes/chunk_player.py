@@ -18,6 +18,7 @@ from dsrl_core.specs import RobotSpec
 from dsrl_core.specs.robot import CommandPath, ReturnPath
 from dsrl_core.types import NANOSECONDS_PER_SECOND
 from dsrl_ros import topics
+from dsrl_ros.command_paths import PATHS
 from dsrl_ros.lock_step import LockStep
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import ROBOT_FILE, ChunkPlayerParameters
@@ -93,13 +94,18 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
 def _in_real_time(robot: RobotSpec, given: ChunkPlayerParameters) -> RobotSpec:
     """The robot with the rate and the patience that the parameters ask for."""
     rate_hz = given.set_point_rate_hz
+    path = _chosen(given.command_path, robot.command_path)
+    share = PATHS[path].acceleration_share
     return replace(
         robot.pressing(given.force_scale),
         set_point_period_s=1.0 / rate_hz if rate_hz else robot.set_point_period_s,
         joint_states_age_max_s=given.patience * robot.joint_states_age_max_s,
         robot_state_age_max_s=given.patience * robot.robot_state_age_max_s,
         chunk_wait_max_s=given.chunk_wait_s or robot.chunk_wait_max_s,
-        command_path=cast(CommandPath, _chosen(given.command_path, robot.command_path)),
+        command_path=cast(CommandPath, path),
+        joint_acceleration_max_rad_s2=tuple(
+            share * most for most in robot.joint_acceleration_max_rad_s2
+        ),
         return_path=cast(ReturnPath, _chosen(given.return_path, robot.return_path)),
     )
 
