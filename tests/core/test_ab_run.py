@@ -17,8 +17,10 @@ from dsrl_core.evaluation.ab_run import (
     read_plans,
     recorded_test,
     requested_run,
+    told_in_advance,
     write_plan,
 )
+from dsrl_core.evaluation.ab_unblinding import unblind, unblinding_of
 from dsrl_core.status import EpisodeStatus, Phase
 from dsrl_core.types import Label, Mode, Outcome
 from tests.core.episode_manager_setup import LIMIT_NS, START_NS, final, recorded
@@ -156,6 +158,34 @@ def test_run_that_cannot_be_is_refused(
 ) -> None:
     with pytest.raises(DsrlError, match=expected):
         requested_run(mode, count, 1, 0, arms)
+
+
+def test_stop_rule_is_sealed_too(tmp_path: Path) -> None:
+    Cell(tmp_path)
+    (path,) = tmp_path.glob("ab-*.json")
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"alpha": 0.2}))
+    (planned,) = read_plans(tmp_path)
+    with pytest.raises(InvalidFile, match="was changed"):
+        recorded_test(tmp_path, planned)
+
+
+def test_length_is_told_in_advance() -> None:
+    few, many = (requested_run("ab", pairs, 7, 0, ["base", "eval"]) for pairs in (3, 30))
+    assert isinstance(few, ComparisonRun)
+    assert isinstance(many, ComparisonRun)
+    assert "6 episodes, which are too few" in told_in_advance(few)
+    assert "episodes at least, 60 at most" in told_in_advance(many)
+
+
+def test_key_is_opened_once(tmp_path: Path) -> None:
+    Cell(tmp_path)
+    (planned,) = read_plans(tmp_path)
+    assert unblinding_of(tmp_path, planned) is None
+    first = unblind(tmp_path, planned, "anna", 5, 3)
+    assert unblind(tmp_path, planned, "ben", 6, 4) == first
+    assert unblinding_of(tmp_path, planned) == first
+    assert read_plans(tmp_path) == [planned]
 
 
 def test_two_plans_are_never_the_same(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_stop_holds_the_arm_until_resume(up: Terminal) -> None:
 def test_start_is_for_a_person_who_was_asked(up: Terminal) -> None:
     refused = run("start")
     assert refused.returncode == 2
-    assert "the simulator resets the world" in refused.stderr
+    assert "expected one that waits for the operator" in refused.stderr
 
 
 def test_ctrl_c_ends_every_process(up: Terminal) -> None:

@@ -12,7 +12,7 @@ from rclpy.context import Context
 from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from dsrl_core.errors import DsrlError
 from dsrl_core.status import (
@@ -20,12 +20,14 @@ from dsrl_core.status import (
     LearnerStatus,
     PolicyInfo,
     RecordedEpisode,
+    RunBudget,
     SafetyStatus,
 )
-from dsrl_core.types import Label
-from dsrl_interfaces.srv import RunEpisodes
+from dsrl_core.types import Label, Outcome
+from dsrl_interfaces.srv import LabelEpisode, RunEpisodes
 from dsrl_ros import topics
 from dsrl_ros.conversions.episodes import (
+    budget_from_message,
     label_from_message,
     label_to_message,
     recorded_from_message,
@@ -64,9 +66,10 @@ class GraphClient:
         self.status: EpisodeStatus | None = None
         self.policy: PolicyInfo | None = None
         self.labels: dict[int, Label] = {}
-        """The last ledger entry of every episode."""
+        """The last ledger entry of every episode, marks not counted."""
         self.recorded: dict[int, RecordedEpisode] = {}
         self.safety: SafetyStatus | None = None
+        self.budget = RunBudget()
         self.sees_success = False
         """Whether the simulator sees the task done."""
         self._learner: LearnerStatus | None = None
@@ -75,6 +78,8 @@ class GraphClient:
         self._start = self.node.create_client(Trigger, topics.START_SERVICE)
         self._hold = self.node.create_client(Trigger, topics.HOLD_SERVICE)
         self._resume = self.node.create_client(Trigger, topics.RESUME_SERVICE)
+        self._pause = self.node.create_client(SetBool, topics.PAUSE_SERVICE)
+        self._say = self.node.create_client(LabelEpisode, topics.LABEL_SERVICE)
         self._label = topics.LABEL.publisher(self.node)
         topics.EPISODE.subscribe(self.node, self._on_status)
         topics.LABEL_LEDGER.subscribe(self.node, self._on_label)
@@ -82,6 +87,7 @@ class GraphClient:
         topics.LEARNER_STATUS.subscribe(self.node, self._on_learner)
         topics.POLICY_INFO.subscribe(self.node, self._on_policy)
         topics.SAFETY.subscribe(self.node, self._on_safety)
+        topics.RUN_BUDGET.subscribe(self.node, self._on_budget)
         topics.SIM_SUCCESS.subscribe(self.node, self._on_success)
 
     def serve(self, timeout_s: float) -> None:
@@ -168,6 +174,45 @@ class GraphClient:
         """
         return self._trigger(self._start, "answer of the episode manager")
 
+    def pause(self, paused: bool) -> str:
+        """Let no further episode begin, or let the run go on; what was said.
+
+        Raises:
+            DsrlError: no episode manager answers.
+        """
+        what = "answer of the episode manager"
+        self.wait_for(what, self._pause.service_is_ready, _ANSWER_S)
+        return str(self._ask(self._pause, SetBool.Request(data=paused), what).message)
+
+    def say(
+        self,
+        outcome: str,
+        author: str,
+        episode: int | None = None,
+        reward: float | None = None,
+        note: str = "",
+    ) -> LabelEpisode.Response:
+        """Label an episode, by default the present one; what the episode manager answers.
+
+        Raises:
+            DsrlError: the label was refused, or nobody answered.
+        """
+        seen = None if episode is None else self.labels.get(episode)
+        request = LabelEpisode.Request(
+            episode=-1 if episode is None else episode,
+            outcome=outcome,
+            reward=-1.0 if reward is None else reward,
+            author=author,
+            note=note,
+            supersedes=seen.entry if seen and seen.outcome != "undo" else 0,
+        )
+        what = "answer of the episode manager"
+        self.wait_for(what, self._say.service_is_ready, _ANSWER_S)
+        answer = self._ask(self._say, request, what)
+        if not answer.accepted:
+            raise DsrlError(f"label refused: {answer.message}")
+        return answer
+
     def press(self, label: Label) -> Label:
         """Publish a label until the ledger answers; the entry as written.
 
@@ -221,7 +266,8 @@ class GraphClient:
 
     def _on_label(self, message: Any) -> None:
         label = label_from_message(message)
-        self.labels[label.episode] = label
+        if label.outcome is not Outcome.MARK:
+            self.labels[label.episode] = label
 
     def _on_recorded(self, message: Any) -> None:
         recorded = recorded_from_message(message)
@@ -235,6 +281,9 @@ class GraphClient:
 
     def _on_safety(self, message: Any) -> None:
         self.safety = safety_from_message(message)
+
+    def _on_budget(self, message: Any) -> None:
+        self.budget = budget_from_message(message)
 
     def _on_success(self, message: Any) -> None:
         self.sees_success = message.data

@@ -19,15 +19,17 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from dsrl_core.errors import DsrlError, InvalidValue
+from dsrl_core.status import RUN_AB
 from dsrl_ros.graph import Graph, GraphOptions, NodeStart, describe
 from dsrl_ros.machine import DomainLock, clean_shared_memory
 from dsrl_ros.namespaces import OWN_CLOCK
 from dsrl_ros.node import REFUSED
 from dsrl_ros.paths import domain, prepare_output
 from dsrl_ros.runner import RESTARTS_MAX
+from dsrl_ros.start_run import ARMS
 
 NO_RUN: Final = "none"
-MODES: Final = ("train", "eval", "base", NO_RUN)
+MODES: Final = ("train", "eval", "base", RUN_AB, NO_RUN)
 YES_OR_NO: Final = ("true", "false")
 ONE, ROBOT, GPU = "one", "robot", "gpu"
 """Values of `machine`."""
@@ -68,10 +70,16 @@ RUN_ARGUMENTS: Final = (
         "mode",
         "train",
         "Run that begins once everything is ready: train and improve, eval the learned weights, "
-        f"or the base policy with random noise. {NO_RUN}: somebody else begins one.",
+        f"or the base policy with random noise; {RUN_AB}: compare two of them, blinded. {NO_RUN}: "
+        "somebody else begins one.",
         MODES,
     ),
-    argument("episodes", "0", "Episodes of that run. 0: until it is stopped."),
+    argument(
+        "episodes",
+        "0",
+        f"Episodes of that run. 0: until it is stopped. With mode:={RUN_AB} the most pairs.",
+    ),
+    argument("arms", ",".join(ARMS), f"What mode:={RUN_AB} compares: base, zero, eval or actor."),
     argument("out", "runs/launch", "Output folder; an old one is gone on with."),
     argument("seed", "0", "Seed of resets, noise and learning."),
     argument("namespace", "", "ROS namespace of the robot and of all nodes. Empty: none."),
@@ -224,6 +232,7 @@ def run(value: Values, options: GraphOptions) -> list[Any]:
         return []
     expected: Graph = describe(options)
     arguments = ["--mode", value("mode"), "--episodes", str(value.whole("episodes"))]
+    arguments += ["--arms", *value("arms").split(",")]
     arguments += ["--seed", str(options.seed), "--out", str(options.out)]
     arguments += ["--nodes", *(node.name for node in expected.nodes)]
     return [step(value, "start_run", arguments)]

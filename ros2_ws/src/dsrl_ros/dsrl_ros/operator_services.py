@@ -81,7 +81,7 @@ class OperatorServices:
             response.message = str(error)
         else:
             response.accepted, response.entry = True, written.entry
-            response.episode = written.episode
+            response.episode, response.supersedes = written.episode, written.supersedes
             response.message = conflict(self._ledger, written)
         return response
 

@@ -16,16 +16,27 @@ from rclpy.utilities import remove_ros_args
 
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.errors import DsrlError
+from dsrl_core.status import RUN_AB
 from dsrl_core.types import Mode
 from dsrl_ros.client import GraphClient
 
+ARMS: Final = ("base", "eval")
+"""What a comparison is of, unless somebody says otherwise."""
 WAIT_S: Final = 120.0
 """A graph that is not complete after this is given up; torch takes its time on a cold disk."""
 
 
-def start_run(mode: Mode, count: int, seed: int, out: Path, nodes: Sequence[str]) -> int:
+def start_run(
+    mode: str,
+    count: int,
+    seed: int,
+    out: Path,
+    nodes: Sequence[str],
+    arms: Sequence[str] = (),
+) -> int:
     """Begin a run on the graph of these nodes; the number of its first episode.
 
+    `mode`, `count`, `arms`: as srv/RunEpisodes has them.
     The reset of its first episode is the one after the last that the folder holds, so that a run
     goes on where one stopped.
 
@@ -42,20 +53,25 @@ def start_run(mode: Mode, count: int, seed: int, out: Path, nodes: Sequence[str]
         except DsrlError as error:
             names = ", ".join(missing()) or "none: somebody has not said yet how it is"
             raise DsrlError(f"{error}; nodes that are missing: {names}") from error
-        return client.begin(mode, count, seed, EpisodeStore(out / "episodes").next_number())
+        first = EpisodeStore(out / "episodes").next_number()
+        return client.begin(mode, count, seed, first, arms)
 
 
 def main(args: list[str] | None = None) -> None:
     """Entry point of the executable."""
     parser = argparse.ArgumentParser(prog="start_run", description=__doc__)
-    parser.add_argument("--mode", choices=[str(mode) for mode in Mode], required=True)
-    parser.add_argument("--episodes", type=int, default=0, help="0: until stopped")
+    parser.add_argument("--mode", choices=[*map(str, Mode), RUN_AB], required=True)
+    parser.add_argument(
+        "--episodes", type=int, default=0, help="0: until stopped; of ab the most pairs"
+    )
+    parser.add_argument("--arms", nargs=2, default=ARMS, help="that ab compares")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="the run's output folder")
     parser.add_argument("--nodes", nargs="*", default=[], help="that must be there first")
     given = parser.parse_args(remove_ros_args(args if args is not None else sys.argv)[1:])
     try:
-        first = start_run(Mode(given.mode), given.episodes, given.seed, given.out, given.nodes)
+        arms = given.arms if given.mode == RUN_AB else ()
+        first = start_run(given.mode, given.episodes, given.seed, given.out, given.nodes, arms)
     except DsrlError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -15,13 +17,15 @@ from dsrl_core.episode_run import NextEpisode, Run
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue, UnknownName
 from dsrl_core.evaluation.ab_episodes import AbEpisode
 from dsrl_core.evaluation.ab_plan import AbPlan, Arm
-from dsrl_core.evaluation.ab_rule import StopRule
+from dsrl_core.evaluation.ab_rule import StopRule, earliest_stop
 from dsrl_core.evaluation.ab_test import AbTest
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import INVALID, RUN_AB
 from dsrl_core.types import Label, Mode
 
 _ARMS: Final = 2
+_MANY: Final = 1000
+"""Pairs: more than any comparison on a robot has."""
 
 
 @dataclass(frozen=True)
@@ -130,8 +134,10 @@ class PlannedRun:
     alpha: float
     margin: float | None
     """Of the stop rule."""
+    planned_at: str
+    """UTC, ISO 8601."""
     seal: str
-    """SHA-256 of the plan's key."""
+    """SHA-256 of the plan's key and of the stop rule."""
 
     @property
     def rule(self) -> StopRule:
@@ -150,12 +156,31 @@ class PlannedRun:
             self.pairs,
             self.first_reset,
         )
-        if plan.seal != self.seal:
+        if (seal := seal_of(plan, self.rule)) != self.seal:
             raise InvalidFile(
                 f"the plan of the comparison from episode {self.first_episode} on was changed: its "
-                f"seal is {plan.seal}, sealed was {self.seal}"
+                f"seal is {seal}, sealed was {self.seal}"
             )
         return plan
+
+
+def seal_of(plan: AbPlan, rule: StopRule) -> str:
+    """What is told before the first episode, so that nobody can change plan or rule afterwards."""
+    text = f"{plan.key}alpha {rule.alpha} margin {rule.margin}\n"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def told_in_advance(run: ComparisonRun) -> str:
+    """How long a comparison will take at least and at most, for people."""
+    least, most = earliest_stop(run.rule, run.plan.pairs), run.plan.episodes
+    if least is None:
+        return (
+            f"at most {most} episodes, which are too few to show any difference: expected "
+            f"{2 * (earliest_stop(run.rule, _MANY) or _MANY)} or more"
+        )
+    return (
+        f"{2 * least} episodes at least, {most} at most; what was invalid or discarded is repeated"
+    )
 
 
 def write_plan(folder: Path, run: ComparisonRun, first_episode: int) -> Path:
@@ -175,7 +200,8 @@ def write_plan(folder: Path, run: ComparisonRun, first_episode: int) -> Path:
         first_episode,
         run.rule.alpha,
         run.rule.margin,
-        plan.seal,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        seal_of(plan, run.rule),
     )
     path = folder / f"ab-{first_episode:06d}.json"
     try:

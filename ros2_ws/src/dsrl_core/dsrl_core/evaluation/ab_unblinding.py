@@ -26,13 +26,15 @@ def unblinding_of(folder: Path, planned: PlannedRun) -> Unblinding | None:
         raise InvalidFile(f"{path} does not say who opened the comparison: {error}") from error
 
 
-def unblind(folder: Path, planned: PlannedRun, author: str, stamp_ns: int) -> Unblinding:
-    """Open the key; the first time counts.
+def unblind(
+    folder: Path, planned: PlannedRun, author: str, stamp_ns: int, entries: int
+) -> Unblinding:
+    """Open the key; the first time counts. `entries`: in the ledger by then.
 
     Raises:
         DsrlError: it cannot be written down, and so it stays sealed.
     """
-    opened = Unblinding(author, stamp_ns)
+    opened = Unblinding(author, stamp_ns, entries)
     try:
         with _path(folder, planned).open("x") as file:
             json.dump(asdict(opened), file)

@@ -25,10 +25,12 @@ def write_ab_reports(run: RunData, versions: Mapping[str, str], open_early: bool
         test = recorded_test(run.folder, planned)
         opened = unblinding_of(run.folder, planned)
         if opened is None and (open_early or test.should_stop):
-            opened = unblind(run.folder, planned, getpass.getuser(), time.time_ns())
+            opened = unblind(
+                run.folder, planned, getpass.getuser(), time.time_ns(), len(run.entries)
+            )
         about = run.about
         title = f"{about.get('task', run.name)}, policy {about.get('policy', 'not known')}"
-        facts = AbFacts(title, versions=versions)
+        facts = AbFacts(title, planned_at=planned.planned_at, versions=versions)
         path = run.folder / f"ab-{planned.first_episode:06d}.html"
         written.append(write_ab_report(test, facts, opened, path))
     return written

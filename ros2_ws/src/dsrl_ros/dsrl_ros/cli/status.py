@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dsrl_core.health import rate_text
-from dsrl_core.status import LearnerStatus, SafetyStatus
+from dsrl_core.status import EpisodeStatus, GuardStatus, LearnerStatus, RunBudget, SafetyStatus
 from dsrl_core.types import Outcome
 from dsrl_ros.cli.options import Namespace
 from dsrl_ros.client import HEAR_S, GraphClient
@@ -38,16 +38,16 @@ def status(namespace: Namespace = "") -> None:
         "nodes": ", ".join(nodes),
         "safety": _safety(client.safety),
         "policy": f"{policy.name} (sha256 {policy.sha256[:12]}…)" if policy else "not served",
-        "episode": f"{episode.episode} {episode.phase.name}, mode {episode.mode}",
-        "run": f"{episode.run_done} of {total} done",
+        "episode": f"{episode.episode} {episode.phase.name}, {_shown(episode)}",
+        "waits for": episode.waits_for,
+        "run": f"{episode.run_done} of {total} done{', paused' if episode.paused else ''}",
         "labels": f"{outcomes.count(Outcome.SUCCESS)} success, "
         f"{outcomes.count(Outcome.FAILURE)} failure",
         "learner": f"weights {learner.weights_version}, {learner.updates} updates done, "
         f"{learner.updates_pending} pending, {learner.episodes} episodes",
         "steering": _steering(learner),
-        "success": f"frozen policy {rate_text(guard.base)}\n"
-        f"evaluations {rate_text(guard.evaluated)}\n"
-        f"latest training {rate_text(guard.trained)}",
+        "success": _success(guard, is_blinded=bool(episode.code)),
+        "time": _time(client.budget),
         "alarms": "\n".join(learner.alarms),
         "message": episode.message,
     }
@@ -56,6 +56,41 @@ def status(namespace: Namespace = "") -> None:
         if value:
             table.add_row(name, value)
     Console().print(table, highlight=False)
+
+
+def _shown(episode: EpisodeStatus) -> str:
+    if episode.code:
+        return f"called {episode.code}: a comparison, nobody is told which arm it is"
+    return f"mode {episode.mode}"
+
+
+def _success(guard: GuardStatus, is_blinded: bool) -> str:
+    """Rates by what chose the noise; while a comparison runs they would tell what is hidden."""
+    if is_blinded:
+        return ""
+    return (
+        f"frozen policy {rate_text(guard.base)}\n"
+        f"evaluations {rate_text(guard.evaluated)}\n"
+        f"latest training {rate_text(guard.trained)}"
+    )
+
+
+def _time(budget: RunBudget) -> str:
+    """What it went into, and how far the target is."""
+    if not budget.activities:
+        return ""
+    spent = ", ".join(
+        f"{name.replace('_', ' for ' if name.startswith('waiting') else ' ')} {seconds / 60:.1f}"
+        for name, seconds in sorted(budget.activities, key=lambda item: -item[1])
+    )
+    lines = [f"minutes: {spent}"]
+    if not math.isnan(budget.episodes_per_hour):
+        lines.append(f"{budget.episodes_per_hour:.0f} labelled episodes per hour")
+    if budget.to_target is not None:
+        low, high = budget.to_target
+        ahead = "reached, as far as can be told" if high == 0 else f"{low} to {high} episodes away"
+        lines.append(f"{budget.target:.0%} success: {ahead}")
+    return "\n".join(lines)
 
 
 def _safety(safety: SafetyStatus | None) -> str:

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.errors import InvalidValue
+from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, told_in_advance
 from dsrl_core.learning.prior import Prior
-from dsrl_core.status import EpisodeStatus, Phase
+from dsrl_core.status import RUN_AB, EpisodeStatus, Phase
 from dsrl_core.types import Mode
 from dsrl_ros.cli.keys import Keys
 from dsrl_ros.cli.options import Namespace
@@ -20,6 +21,7 @@ from dsrl_ros.client import GraphClient
 from dsrl_ros.namespaces import where
 from dsrl_ros.paths import domain
 from dsrl_ros.session import GraphSession, SessionOptions
+from dsrl_ros.start_run import ARMS
 
 _LISTEN_S = 0.05
 _BUTTONS = "./dsrl label success | failure | discard | undo"
@@ -39,6 +41,16 @@ def up(
         "runs/up"
     ),
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the run.")] = 0,
+    mode: Annotated[
+        str,
+        typer.Option(help=f"Run: {', '.join([*Mode, RUN_AB])}. {RUN_AB} compares two, blinded."),
+    ] = str(Mode.TRAIN),
+    episodes: Annotated[
+        int, typer.Option(min=0, help=f"0: until stopped. With {RUN_AB} the most pairs.")
+    ] = 0,
+    arms: Annotated[
+        tuple[str, str], typer.Option(help=f"What {RUN_AB} compares: base, zero, eval or actor.")
+    ] = ARMS,
     prior: Annotated[
         list[Path] | None,
         typer.Option(
@@ -51,21 +63,25 @@ def up(
     ] = None,
     namespace: Namespace = "",
 ) -> None:
-    """Start the graph and run training episodes; label each from another terminal."""
+    """Start the graph and run episodes; label each from another terminal."""
+    compared = arms if mode == RUN_AB else ()
+    # Refused before anything starts.
+    asked = requested_run(mode, episodes, seed, 0, compared)
+    plan = f"Comparison: {told_in_advance(asked)}\n" if isinstance(asked, ComparisonRun) else ""
     overrides = [*(param or ()), *_prior(prior or [])]
     options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides), namespace)
     console = Console()
     with GraphSession(task, out, seed, options) as session:
         first = EpisodeStore(out / "episodes").next_number()
         console.print(
-            f"The graph is up on {where(domain(), namespace)}; everything goes to {out}.\n"
+            f"The graph is up on {where(domain(), namespace)}; everything goes to {out}.\n{plan}"
             f"Label every episode from another terminal: {_BUTTONS}\n"
             "The next episode begins after the label. Ctrl+C ends it all.\n"
             "Space stops the arm, r lets it go on (elsewhere: ./dsrl stop, ./dsrl resume).",
             highlight=False,
             soft_wrap=True,
         )
-        session.client.begin(Mode.TRAIN, 0, seed, first)
+        session.client.begin(mode, episodes, seed, first, compared)
         _narrate(session, console)
 
 

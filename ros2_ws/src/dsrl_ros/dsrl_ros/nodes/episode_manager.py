@@ -14,7 +14,12 @@ from dsrl_core.data.timeline import Timeline
 from dsrl_core.episode_manager import EpisodeManager
 from dsrl_core.episode_run import ResetWanted
 from dsrl_core.errors import DsrlError
-from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, write_plan
+from dsrl_core.evaluation.ab_run import (
+    ComparisonRun,
+    requested_run,
+    told_in_advance,
+    write_plan,
+)
 from dsrl_core.evaluation.run_progress import RunProgress
 from dsrl_core.layout import start_posture
 from dsrl_core.start_check import StartCheck
@@ -111,7 +116,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             response.first_episode = self._manager.run(wanted)
             if isinstance(wanted, ComparisonRun):
                 path = write_plan(Path(self.parameters.out), wanted, response.first_episode)
-                response.message = f"{path}: sealed plan {wanted.plan.seal}"
+                response.message = f"{told_in_advance(wanted)}; sealed in {path}"
             response.accepted = True
         except DsrlError as error:
             response.message = str(error)
