@@ -123,15 +123,15 @@ def conclude(
     thresholds: Thresholds = THRESHOLDS,
 ) -> Preflight:
     """With what labelled episodes say."""
-    reach = measured.sensitivity.reach if measured.sensitivity else 0.0
-    chance = measured.determinism.chance_share if measured.determinism else 1.0
-    head_room = estimate_head_room(
-        trials,
-        reach > thresholds.ignored_spread,
-        chance <= thresholds.chance_share_warn,
-        thresholds.choices,
-    )
-    return Preflight(task, policy, measured, head_room, _by_noise(trials), views)
+    room = None
+    if measured.sensitivity and measured.determinism:
+        room = estimate_head_room(
+            trials,
+            measured.sensitivity.reach > thresholds.ignored_spread,
+            measured.determinism.chance_share <= thresholds.chance_share_warn,
+            thresholds.choices,
+        )
+    return Preflight(task, policy, measured, room, _by_noise(trials), views)
 
 
 def _by_noise(trials: Sequence[Trial]) -> dict[str, SuccessCount]:

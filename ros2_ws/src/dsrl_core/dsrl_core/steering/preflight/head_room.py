@@ -63,7 +63,7 @@ def estimate_head_room(
     base_low, base_high = ResetRates(_counts(base)).base_rate()
     counts = _counts(t for t in unique if t.noise in (BASE_NOISE, HELD_NOISE))
     rates = ResetRates(counts)
-    low, median, _ = rates.best_of(choices)
+    low, median = rates.best_of(choices)
     high = max(rates.possible_at_most(), median)
     differ = sum(first != again for first, again in replays)
     if not noise_acts:

@@ -45,6 +45,14 @@ def of_head_room(found: HeadRoom | None, limits: Thresholds) -> Iterator[Reason]
             "Without any, learning has nothing to begin with: add demonstrations, or make the task "
             "easier at first.",
         )
+    elif found.base.successes == found.base.trials:
+        yield Reason(
+            Level.WARN,
+            "head_room.always",
+            f"all {found.base.trials} base trials at {found.resets} resets succeeded",
+            "failures that a choice of noise could mend",
+            "There may be nothing to gain: try the resets that are hardest for it.",
+        )
     elif found.resets_both == 0 and found.base.trials > found.resets:
         yield Reason(
             Level.WARN,

@@ -47,13 +47,12 @@ class ResetRates:
         """95 % interval of the success rate over resets."""
         return self._interval(_POSSIBLE[:, None, None] * _MEAN[None, :, None])
 
-    def best_of(self, choices: int) -> tuple[float, float, float]:
+    def best_of(self, choices: int) -> tuple[float, float]:
         """Success rate of one who may pick the best of so many episodes at each reset: the lower
-        end of the 95 % interval, the median, and the upper end."""
+        end of the 95 % interval, and the median."""
         failing = np.exp(self._betaln(self._a, self._b + choices) - self._log_beta)
         values = _POSSIBLE[:, None, None] * (1.0 - failing)[None]
-        low, high = self._interval(values)
-        return low, _quantile(values, self._weights, 0.5), high
+        return self._interval(values)[0], _quantile(values, self._weights, 0.5)
 
     def possible_at_most(self) -> float:
         """Upper end of the shortest 95 % interval of the share of resets where success is possible
