@@ -134,3 +134,14 @@ def test_an_observation_goes_over_the_wire_once(
     np.testing.assert_array_equal(encoded.features, policy.encode(values, images).features)
     remote.close()
     server.close()
+
+
+def test_a_server_that_has_ended_leaves_no_file_behind(
+    tmp_path: Path,
+) -> None:
+    policy, endpoint = load_policy(small_vision_policy(tmp_path)), f"ipc://{tmp_path / 'policy'}"
+    for _ in range(2):
+        server = PolicyServer(policy, endpoint)
+        assert (tmp_path / "policy").is_socket()
+        server.close()
+        assert not (tmp_path / "policy").exists()

@@ -81,6 +81,7 @@ class LockStep:
         """An episode begins at the very state that the world was reset to."""
         state = self._state
         if state is not None and self._playing.begin(stamp_of(state), positions_of(state)):
+            self._playing.pace.pause()
             self._tick()
 
     def _tick(self) -> None:
@@ -99,6 +100,7 @@ class LockStep:
         if (set_point.stamp_ns - self._playing.status.started_ns) % self._grid_ns == 0:
             set_positions(self._fingers, set_point.stamp_ns, finger_positions(self._width_m))
             self._gripper.publish(self._fingers)
+        self._playing.pace.tick(set_point.stamp_ns)
         self._playing.sent(set_point)
         set_positions(self._target, set_point.stamp_ns, set_point.joint_positions)
         self._set_point.publish(self._target)

@@ -12,7 +12,8 @@ The socket file lies in a folder that only its owner can enter; nothing listens 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import msgpack
 import numpy as np
@@ -24,6 +25,7 @@ from dsrl_core.specs import PolicySpec
 from dsrl_core.types import Float32Array, UInt8Array
 
 MESSAGE_SIZE_MAX_BYTES = 64 * 1024 * 1024
+_ON_THIS_MACHINE: Final = "ipc://"
 
 
 class PolicyUnavailable(DsrlError):
@@ -34,7 +36,7 @@ class PolicyServer:
     """Serves one backend on one endpoint; call `serve_once` from a loop."""
 
     def __init__(self, backend: PolicyBackend, endpoint: str) -> None:
-        self._backend = backend
+        self._backend, self._endpoint = backend, endpoint
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 0)
@@ -54,8 +56,11 @@ class PolicyServer:
         return True
 
     def close(self) -> None:
+        """Stop answering; ZeroMQ leaves its socket's file behind."""
         self._socket.close()
         self._context.term()
+        if self._endpoint.startswith(_ON_THIS_MACHINE):
+            Path(self._endpoint.removeprefix(_ON_THIS_MACHINE)).unlink(missing_ok=True)
 
     def _answer(self, request: dict[str, Any]) -> Any:
         method = request["method"]
