@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import PchipInterpolator
 from scipy.optimize import minimize_scalar
 
 from dsrl_core.errors import InvalidValue
@@ -15,7 +15,9 @@ from dsrl_core.types import Float64Array, Pose
 
 _LEAST_POINTS: Final = 8
 """Set-points of a motion; shorter ones are left out."""
-_DELAY_MAX_S: Final = 0.2
+_DELAY_MIN_S: Final = -0.05
+"""Negative: the arm is there before it has to be."""
+_DELAY_MAX_S: Final = 0.1
 _DELAY_STEP_S: Final = 0.002
 
 
@@ -48,21 +50,26 @@ class _Segment:
     """One motion without a gap, and what was measured while it went on."""
 
     def __init__(self, commanded: Motion, measured: Motion) -> None:
-        self.spline = CubicSpline(commanded.times_s, commanded.positions)
+        # Bends no further than its points, also where two of them came at nearly the same time.
+        self.curve = PchipInterpolator(commanded.times_s, commanded.positions)
         self.begin_s, self.end_s = commanded.times_s[0], commanded.times_s[-1]
         during = (measured.times_s >= self.begin_s) & (measured.times_s <= self.end_s)
         self.times_s, self.positions = measured.times_s[during], measured.positions[during]
 
-    def errors(self, delay_s: float, margin_s: float = 0.0) -> Float64Array:
-        """Shape (n, joints) [rad]; from the moment on at which all delays up to `margin_s` have
-        something to compare with."""
-        due = self.times_s - delay_s
-        inside = (self.times_s >= self.begin_s + max(margin_s, 0.0)) & (due <= self.end_s)
-        return np.asarray(self.positions[inside] - self.spline(due[inside]))
+    def errors(self) -> Float64Array:
+        """Shape (n, joints) [rad]."""
+        return np.asarray(self.positions - self.curve(self.times_s))
+
+    def delayed_errors(self, delay_s: float) -> Float64Array:
+        """Shape (n, joints) [rad], at those moments at which every delay that is tried has a
+        set-point."""
+        first_s, last_s = self.begin_s + _DELAY_MAX_S, self.end_s + _DELAY_MIN_S
+        inside = (self.times_s >= first_s) & (self.times_s <= last_s)
+        return np.asarray(self.positions[inside] - self.curve(self.times_s[inside] - delay_s))
 
     def pairs(self) -> tuple[Float64Array, Float64Array]:
         """Positions as commanded and as measured, both (n, joints) [rad]."""
-        return np.asarray(self.spline(self.times_s)), self.positions
+        return np.asarray(self.curve(self.times_s)), self.positions
 
 
 def tracking(
@@ -86,7 +93,7 @@ def tracking(
             f"no motion of {_LEAST_POINTS} set-points and more with a measurement beside it, in "
             f"{len(commanded.times_s)} set-points and {len(measured.times_s)} measurements"
         )
-    errors = np.concatenate([segment.errors(0.0) for segment in segments])
+    errors = np.concatenate([segment.errors() for segment in segments])
     tool_m = np.array(
         [
             np.linalg.norm(tool_pose(one).position - tool_pose(other).position)
@@ -95,7 +102,7 @@ def tracking(
         ]
     )
     delay_s = _delay(segments)
-    delayed = np.concatenate([segment.errors(delay_s, _DELAY_MAX_S) for segment in segments])
+    delayed = np.concatenate([segment.delayed_errors(delay_s) for segment in segments])
     return Tracking(
         len(errors),
         _rms(errors),
@@ -116,12 +123,12 @@ def _parts(motion: Motion, gap_s: float) -> Iterator[Motion]:
 
 def _delay(segments: list[_Segment]) -> float:
     def squares(delay_s: float) -> float:
-        errors = np.concatenate([segment.errors(delay_s, _DELAY_MAX_S) for segment in segments])
+        errors = np.concatenate([segment.delayed_errors(delay_s) for segment in segments])
         return float(np.mean(errors**2)) if len(errors) else np.inf
 
-    tried = np.arange(0.0, _DELAY_MAX_S, _DELAY_STEP_S)
+    tried = np.arange(_DELAY_MIN_S, _DELAY_MAX_S, _DELAY_STEP_S)
     best = tried[np.argmin([squares(delay_s) for delay_s in tried])]
-    bounds = (max(best - _DELAY_STEP_S, 0.0), best + _DELAY_STEP_S)
+    bounds = (max(best - _DELAY_STEP_S, _DELAY_MIN_S), min(best + _DELAY_STEP_S, _DELAY_MAX_S))
     return float(minimize_scalar(squares, bounds=bounds, method="bounded").x)
 
 

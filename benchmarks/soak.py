@@ -1,0 +1,247 @@
+"""Hours of simulated time: does anything grow, come late, or stay behind?
+
+./dsrl bench soak --hours 0.2 --every 2     # a try: a minute or two
+./dsrl bench soak                           # 10 hours of simulated time
+
+The graph of processes in lock-step with the automatic operator. Of every `--block` episodes
+`--train-share` are training, with the learner, and as many are greedy; the rest is the base policy.
+Every `--every` seconds on the wall the processes' memory, handles and threads are read, beside
+files, shared memory and set-points. A slope is Theil and Sen's, per hour of simulated time, with
+its interval of 95 %, after the first third.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+import uuid
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from soak_watch import (
+    MARK,
+    SHARED_MEMORY,
+    left_in_shared_memory,
+    marked_processes,
+    of_process,
+    on_disk,
+    shared_memory_of,
+)
+
+from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.evaluation.growth import growth
+from dsrl_core.types import Mode
+from dsrl_ros.session import EpisodeResult, GraphSession
+
+RESULTS = Path(__file__).parent / "results"
+WARM_UP = 1 / 3
+ALLOWED = {"rss_mb": 2.0, "anonymous_mb": 2.0, "handles": 0.5, "threads": 0.5, "shared_memory": 0.5}
+"""Per hour of simulated time; less than this in ten hours is no leak that anybody would meet."""
+COLUMNS = ("what", "first", "last", "slope per hour", "interval", "allowed", "verdict")
+
+
+class Soak:
+    """One session and its samples."""
+
+    def __init__(self, session: GraphSession, out: Path, temporary: Path, every_s: float) -> None:
+        self._session, self._out, self._temporary = session, out, temporary
+        self._every_s, self._sampled_s = every_s, -every_s
+        self._began_s = time.monotonic()
+        self._first_ns: int | None = None
+        self.samples: list[dict[str, Any]] = []
+        self.episodes: Counter[str] = Counter()
+        self.shared_memory: set[str] = set()
+        """All that was ever used."""
+
+    @property
+    def hours(self) -> float:
+        """Of simulated time, by the stamp of the last set-point."""
+        safety = self._session.client.safety
+        if safety is None or not safety.stamp_ns:
+            return 0.0
+        if self._first_ns is None:
+            self._first_ns = safety.stamp_ns
+        return (safety.stamp_ns - self._first_ns) * 1e-9 / 3600
+
+    def run(self, mode: Mode, count: int, first_index: int) -> None:
+        """Run episodes; samples are taken after one of them."""
+
+        def after(result: EpisodeResult) -> None:
+            self.episodes[f"{mode}, {result.outcome}"] += 1
+            if time.monotonic() - self._sampled_s >= self._every_s:
+                self._sampled_s = time.monotonic()
+                self._sample()
+
+        if count:
+            self._session.run(mode, count, first_index, after)
+
+    def _sample(self) -> None:
+        nodes = {
+            node.name: self._session.process_id(node.name) for node in self._session.graph.nodes
+        }
+        processes = {name: number for name, number in nodes.items() if number is not None}
+        processes["this client"] = os.getpid()
+        shared = shared_memory_of(processes.values())
+        self.shared_memory |= shared
+        files, size = on_disk(self._out)
+        safety, learner = self._session.client.safety, self._session.learner_status
+        self.samples.append(
+            {
+                "wall_s": time.monotonic() - self._began_s,
+                "hours": self.hours,
+                "episodes": self.episodes.total(),
+                "updates": learner.updates,
+                "processes": {name: of_process(number) for name, number in processes.items()},
+                "numbers": processes,
+                "shared_memory": len(shared),
+                "files": files,
+                "bytes": size,
+                "temporary_files": on_disk(self._temporary)[0],
+                "set_points": 0 if safety is None else safety.set_points,
+                "missed": 0 if safety is None else safety.missed_periods,
+            }
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hours", type=float, default=10.0, help="of simulated time")
+    parser.add_argument("--every", type=float, default=60.0, help="seconds between samples")
+    parser.add_argument("--task", default="franka_pick")
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--block", type=int, default=50, help="episodes")
+    parser.add_argument("--train-share", type=float, default=0.04, help="of the episodes")
+    asked = parser.parse_args()
+    found = soak(asked)
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "soak.json").write_text(json.dumps(found, indent=1) + "\n")
+    (RESULTS / "soak.md").write_text(report(found))
+
+
+def soak(asked: argparse.Namespace) -> dict[str, Any]:
+    """Run for so long, end the graph, look for what is left."""
+    mark = uuid.uuid4().hex
+    os.environ[MARK] = mark
+    before = {path.name for path in SHARED_MEMORY.iterdir()}
+    with tempfile.TemporaryDirectory() as folder:
+        out, temporary = Path(folder) / "run", Path(folder) / "tmp"
+        temporary.mkdir()
+        os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
+        trained = round(asked.train_share * asked.block)
+        with GraphSession(asked.task, out, asked.seed) as session:
+            watch = Soak(session, out, temporary, asked.every)
+            block = 0
+            while watch.hours < asked.hours:
+                watch.run(Mode.TRAIN, trained, block * trained)
+                watch.run(Mode.EVAL, trained, block * trained)
+                rest = asked.block - 2 * trained
+                watch.run(Mode.BASE, rest, block * rest)
+                block += 1
+        time.sleep(1.0)
+        store = EpisodeStore(out / "episodes")
+        reasons = Counter(
+            store.read(number).end_reason for number in store.numbers()[-asked.block :]
+        )
+        left = {
+            "processes": marked_processes(mark),
+            "shared_memory": left_in_shared_memory(watch.shared_memory - before),
+            "temporary_files": sorted(
+                str(path.relative_to(temporary))
+                for path in temporary.rglob("*")
+                if not path.is_dir()
+            ),
+            "partial_episodes": sorted(path.name for path in store.folder.glob(".partial-*")),
+        }
+        numbers = len(store.numbers())
+    samples = watch.samples
+    return {
+        "hours": watch.hours,
+        "wall_s": samples[-1]["wall_s"],
+        "episodes": dict(watch.episodes),
+        "invalid": numbers - watch.episodes.total(),
+        "end_reasons_of_the_last_block": dict(reasons),
+        "train_share": asked.train_share,
+        "restarts": restarts(samples),
+        "left_behind": left,
+        "growth": judge(samples),
+        "samples": samples,
+    }
+
+
+def judge(samples: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every quantity's slope and verdict."""
+    hours = [sample["hours"] for sample in samples]
+    series: dict[str, tuple[str, list[float]]] = {
+        "shared memory": ("shared_memory", [sample["shared_memory"] for sample in samples])
+    }
+    for name in samples[-1]["processes"]:
+        for quantity in samples[-1]["processes"][name]:
+            values = [sample["processes"].get(name, {}).get(quantity) for sample in samples]
+            if None not in values:
+                series[f"{name}, {quantity}"] = (quantity, values)
+    verdicts = {}
+    for title, (quantity, values) in series.items():
+        found, allowed = growth(hours, values, WARM_UP), ALLOWED[quantity]
+        verdict = "flat" if found.is_flat(allowed) else "grows"
+        if not found.is_sure(allowed):
+            verdict = "open"
+        verdicts[title] = {**asdict(found), "allowed": allowed, "verdict": verdict}
+    return verdicts
+
+
+def restarts(samples: list[dict[str, Any]]) -> list[str]:
+    """Nodes whose process was another one at the end."""
+    first, last = samples[0]["numbers"], samples[-1]["numbers"]
+    return [name for name in last if first.get(name) != last[name]]
+
+
+def report(found: dict[str, Any]) -> str:
+    """Print table and words; the same as Markdown."""
+    first, last = found["samples"][0], found["samples"][-1]
+    episodes = last["episodes"] - first["episodes"]
+    each = (last["bytes"] - first["bytes"]) / max(episodes, 1) / 1e3
+    left = sum(len(entries) for entries in found["left_behind"].values())
+    lines = [
+        f"{found['hours']:.2f} h simulated in {found['wall_s'] / 60:.1f} min, "
+        f"{100 * found['train_share']:.0f} % of the episodes training ({last['updates']} updates).",
+        "Episodes: " + ", ".join(f"{what}: {n}" for what, n in sorted(found["episodes"].items())),
+        f"Invalid episodes: {found['invalid']}. Processes started again: "
+        f"{', '.join(found['restarts']) or 'none'}.",
+        f"Set-points: {last['set_points']}, missed periods: {last['missed']}.",
+        f"On disk: {last['files']} files, {last['bytes'] / 1e6:.0f} MB; {each:.1f} kB per episode. "
+        f"Temporary files while it ran: {last['temporary_files']}.",
+        f"Left behind after the end: {json.dumps(found['left_behind']) if left else 'nothing'}.",
+    ]
+    table = Table(title="growth per hour of simulated time")
+    rows = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    for column in COLUMNS:
+        table.add_column(escape(column))
+    for title, values in found["growth"].items():
+        cells = (
+            title,
+            f"{values['first']:.1f}",
+            f"{values['last']:.1f}",
+            f"{values['slope']:.2f}",
+            f"{values['low']:.2f} to {values['high']:.2f}",
+            f"{values['allowed']:.1f}",
+            values["verdict"],
+        )
+        table.add_row(*cells)
+        rows.append("| " + " | ".join(cells) + " |")
+    console = Console(width=120)
+    console.print(table)
+    for line in lines:
+        console.print(line, markup=False)
+    return "\n\n".join([*lines, "\n".join(rows)]) + "\n"
+
+
+if __name__ == "__main__":
+    main()
