@@ -167,14 +167,11 @@ class Cell:
         until_s = time.monotonic() + WAIT_S
         while self.is_held:
             accepted, message = self.client.resume()
-            if accepted:
-                break
             if time.monotonic() > until_s:
-                raise DsrlError(message)
-            if self._mode == FrankaRobotState.ROBOT_MODE_REFLEX:
+                raise DsrlError(f"the arm is still held: {message}")
+            if not accepted and self._mode == FrankaRobotState.ROBOT_MODE_REFLEX:
                 self.recover()
             self.client.spin(0.2)
-        self.client.wait_for("an arm that is not held", lambda: not self.is_held, WAIT_S)
 
     # What is seen.
 
@@ -187,6 +184,8 @@ class Cell:
 
     def run(self) -> int:
         """Begin a run; the number of its first episode, which moves now."""
+        if not self.is_in(Phase.IDLE):
+            self.end()
         if self.is_held:
             self.resume()
         self.client.begin(Mode.ZERO, 0, 3, 0)
