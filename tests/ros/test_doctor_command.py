@@ -40,7 +40,7 @@ def simulator(domain: int) -> Iterator[None]:
     client.close()
     yield
     process.terminate()
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=120) == 0
 
 
 def test_beside_the_simulator_its_topics_are_alive(simulator: None, domain: int) -> None:

@@ -26,7 +26,7 @@ from dsrl_ros.node import READY_VARIABLE, REFUSED, RUNNER_VARIABLE
 
 RESTARTS_MAX: Final = 3
 _FIRST_PAUSE_S: Final = 0.5
-_STOP_S: Final = 4.0
+_STOP_S: Final = 8.0
 _POLL_S: Final = 0.05
 _TAIL_LINES: Final = 15
 
