@@ -18,7 +18,7 @@ from dsrl_core.steering.preflight.noise_kinds import NoiseKind
 from dsrl_core.steering.preflight.preflight_file import FILE, to_json, write
 from dsrl_core.steering.preflight.recorded import read_recorded
 from dsrl_core.steering.preflight.thresholds import THRESHOLDS
-from dsrl_core.steering.preflight.trials import DRAW_KEY, NOISE_KEY, Trial, TrialDecider
+from dsrl_core.steering.preflight.trials import DRAW_KEY, NOISE_KEY, Trial, TrialDecider, trials_of
 from dsrl_core.steering.preflight.views import views_of
 from dsrl_core.types import Decision, DecisionStep, Episode, Label, Mode, Observation, Outcome
 from tests.core.preflight_setup import SPEC, TASK, MadePolicy, examined
@@ -88,7 +88,19 @@ def test_a_folder_tells_its_trials(tmp_path: Path) -> None:
     episodes, trials = read_recorded(tmp_path)
     assert [episode.number for episode in episodes] == [0, 1, 2, 3, 5]
     # A steered, an unlabelled, an invalid and a discarded episode are no trials.
-    assert trials == (Trial(0, "base", -1, True), Trial(1, "held", 5, False))
+    assert [(t.reset, t.noise, t.success) for t in trials] == [
+        (0, "base", True),
+        (1, "held", False),
+    ]
+    assert trials[1].draw == 5
+
+
+def test_equal_noises_at_equal_resets_are_a_replay_although_nobody_said_so() -> None:
+    first = random_episode(0)
+    again, other = replace(first, number=1), replace(random_episode(2), seed=first.seed)
+    labels = {n: Label(n, Outcome.FAILURE, 0.0, "test", 0) for n in range(3)}
+    draws = [trial.draw for trial in trials_of((first, again, other), labels)]
+    assert draws[0] == draws[1] != draws[2]
 
 
 def test_a_folder_without_episodes_is_refused(tmp_path: Path) -> None:

@@ -54,9 +54,10 @@ def _spreads(measured: dict[str, Any]) -> RenderableType:
         between = max(row[index] for row in found["observation_spread"])
         table.add_row(name, *rows, f"{between:.3f}")
     facts = Text(
-        f"{found['behaviours']:.1f} distinct behaviours at the median observation, "
-        f"{found['behaviours_best']:.1f} at the best tenth, in {found['dimensions']:.1f} "
-        f"directions; {found['share']:.0%} of the variance of what chunks come to\n"
+        f"{found['behaviours']:.1f} distinct behaviours in the mean, "
+        f"{found['behaviours_best']:.1f} at the best tenth of observations, in "
+        f"{found['dimensions']:.1f} directions; {found['share']:.0%} of the variance of what "
+        "chunks come to\n"
         f"equal noises differ by {max(times['repeated'], times['batched']):.1g} "
         f"(accepted {times['tolerance']:.1g})"
     )

@@ -112,11 +112,11 @@ def _of_sensitivity(found: Sensitivity, limits: Thresholds) -> Iterator[Reason]:
             "The noise does not arrive at the policy: check how its server passes it on (openpi's "
             "drops it silently). A policy that takes none cannot be steered.",
         )
-    elif found.behaviours_best < limits.behaviours_stop:
+    elif found.behaviours < limits.behaviours_stop:
         yield Reason(
             Level.STOP,
             "noise.narrow",
-            f"{found.behaviours_best:.2f} behaviours where there are most",
+            f"{found.behaviours:.2f} distinct behaviours",
             f"at least {limits.behaviours_stop:g}",
             "The policy does nearly the same whatever the noise: train it on more varied "
             "demonstrations, or learn a residual action instead.",
@@ -125,7 +125,7 @@ def _of_sensitivity(found: Sensitivity, limits: Thresholds) -> Iterator[Reason]:
         yield Reason(
             Level.WARN,
             "noise.narrow",
-            f"{found.behaviours:.2f} behaviours at the median observation",
+            f"{found.behaviours:.2f} distinct behaviours",
             f"at least {limits.behaviours_warn:g}",
             "Expect a part of the gain only. More varied demonstrations, a wider bound, or "
             "repeated noise if it is without objection, widen the choice.",

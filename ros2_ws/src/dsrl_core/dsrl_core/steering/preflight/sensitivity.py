@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ class Sensitivity:
     share: float
     """Of that variance in all there is, over noises and observations; 0 to 1."""
     behaviours: float
-    """Distinct ones at the median observation; see `count_behaviours`."""
+    """Distinct ones; see `mean_behaviours`."""
     behaviours_best: float
     """At the observation in ten where noise decides most."""
     dimensions: float
@@ -54,7 +54,7 @@ def measure_sensitivity(
         _rounded(rows.mean(axis=1).std(axis=0)),
         float(np.sqrt(within)),
         within / (within + between) if within > 0 else 0.0,
-        float(np.median(counts)),
+        mean_behaviours(ends, resolution),
         float(np.quantile(counts, 0.9)),
         float(np.median([participation_ratio(one) for one in ends])),
         float((spread < ignored).mean()),
@@ -73,6 +73,16 @@ def count_behaviours(ends: Float64Array, resolution: float) -> float:
     squared = ((ends[:, None] - ends[None]) ** 2).sum(axis=2)
     alike = (np.exp(-squared / (2 * resolution**2)).sum() - n) / (n * (n - 1))
     return float(1 / max(alike, 1 / (n * (n - 1))))
+
+
+def mean_behaviours(ends: Iterable[Float64Array], resolution: float) -> float:
+    """Geometric mean over observations: as information, choices at several decisions multiply.
+
+    The median would hang on how many of the observations are of moments where nothing is to be
+    chosen.
+    """
+    counts = [count_behaviours(one, resolution) for one in ends]
+    return float(np.exp(np.mean(np.log(counts))))
 
 
 def participation_ratio(ends: Float64Array) -> float:

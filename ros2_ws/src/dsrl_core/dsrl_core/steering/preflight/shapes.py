@@ -16,7 +16,7 @@ from dsrl_core.specs import RobotSpec, SteeringSpec
 from dsrl_core.steering.preflight.chunk_effects import ChunkEffects
 from dsrl_core.steering.preflight.distances import Distance, Support, energy_distance
 from dsrl_core.steering.preflight.noise_kinds import BASE, NoiseKind
-from dsrl_core.steering.preflight.sensitivity import count_behaviours
+from dsrl_core.steering.preflight.sensitivity import mean_behaviours
 from dsrl_core.steering.preflight.thresholds import Thresholds
 from dsrl_core.steering.preflight.views import View, encode
 from dsrl_core.types import Float32Array, Float64Array
@@ -113,7 +113,7 @@ class ShapeComparison:
             kind,
             size,
             _ratio(self._reach(chunks), self._base_reach),
-            float(np.median([count_behaviours(one, resolution) for one in ends])),
+            mean_behaviours(ends, resolution),
             float((values > multiple).mean()),
             self._refused(chunks),
             _ratio(self._roughness(chunks), self._base_roughness),

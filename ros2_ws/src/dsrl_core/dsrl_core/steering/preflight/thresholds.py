@@ -19,11 +19,12 @@ class Thresholds:
     """Two chunks whose effects differ by less are one behaviour. A twentieth of a typical motion is
     the order of what an arm tracks while it moves."""
     behaviours_stop: float = 1.2
-    """Of the best tenth of observations. Below, even there two noises of six are not told apart:
-    with spreads that small the truth gave less than 0.1 of gain (seed 1000)."""
-    behaviours_warn: float = 2.0
-    """At the median observation. Below, there are fewer than two things to choose between: with
-    half of the shipped policy's spread (2.8) choosing gained 0.40, with a quarter (1.6) 0.16."""
+    """Below, five noises of six come to the same. A tenth of the shipped policy's spread has 1.08
+    (seeds 1001 to 1003), and the truth gave less than 0.1 of gain there (seed 1000)."""
+    behaviours_warn: float = 1.8
+    """Below, there are fewer than two things to choose between. A quarter of the shipped policy's
+    spread has 1.4 and gained 0.16, half of it has 2.0 to 2.8 and gained 0.40, all of it 4.2 or
+    more (the same seeds)."""
     ignored_spread: float = 1e-4
     """Below, the action does not depend on the noise: a hundredth of a hundredth of a typical
     motion is what rounding and transport leave."""

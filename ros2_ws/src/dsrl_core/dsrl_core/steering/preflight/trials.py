@@ -54,8 +54,9 @@ def trials_of(episodes: Iterable[Episode], labels: Mapping[int, Label]) -> tuple
         if not noise and decisions and all(d.source == BASE_NOISE for d in decisions):
             noise = BASE_NOISE
         if noise:
-            # An episode that names no draw had noises of its own.
-            draw = int(episode.metadata.get(DRAW_KEY, -1 - episode.number))
+            # Told, or by what was fed first: equal resets and noises are a replay, known or not.
+            fed = decisions[0].noise.tobytes() if decisions else b""
+            draw = int(episode.metadata.get(DRAW_KEY, zlib.crc32(fed)))
             success = label.outcome is Outcome.SUCCESS
             found.append(Trial(episode.seed, noise, draw, success))
     return tuple(found)
