@@ -20,10 +20,10 @@ DSRL = [sys.executable, "-m", "dsrl_ros.cli"]
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*DSRL, *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([*DSRL, *arguments], capture_output=True, text=True, timeout=180)
 
 
-def wait_until(what: str, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
+def wait_until(what: str, condition: Callable[[], bool], timeout_s: float = 180.0) -> None:
     until_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < until_s, f"no {what} within {timeout_s} s"
@@ -117,10 +117,17 @@ def test_stop_holds_the_arm_until_resume(up: Terminal) -> None:
     assert "the arm is not held" in run("status").stdout
 
 
-def test_start_is_for_a_person_who_was_asked(up: Terminal) -> None:
-    refused = run("start")
-    assert refused.returncode == 2
-    assert "expected one that waits for the operator" in refused.stderr
+def test_pause_is_told_and_taken_back(up: Terminal) -> None:
+    assert run("pause").stdout == "no further episode begins\n"
+    assert "paused" in run("status").stdout
+    assert run("pause", "--off").stdout == "the run goes on\n"
+    assert "paused" not in run("status").stdout
+
+
+def test_start_leaves_an_episode_unlabelled_and_goes_on(up: Terminal) -> None:
+    assert run("start").stdout == "done\n"
+    up.wait_for_text("Episode 2 is over (deadline); label it")
+    assert run("label", "failure", "--episode", "1").stdout == "episode 1: failure, entry 4\n"
 
 
 def test_ctrl_c_ends_every_process(up: Terminal) -> None:
@@ -131,7 +138,7 @@ def test_ctrl_c_ends_every_process(up: Terminal) -> None:
 
     up.process.send_signal(signal.SIGINT)
 
-    assert up.process.wait(timeout=15) == 130
+    assert up.process.wait(timeout=120) == 130
     assert not any(Path(f"/proc/{child}").exists() for child in children)
     assert "Traceback" not in up.screen.read_text()
 

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "stop": "stop",
     "resume": "stop",
     "start": "stop",
+    "pause": "stop",
     "retrain": "retrain",
     "report": "report",
     "doctor": "doctor",

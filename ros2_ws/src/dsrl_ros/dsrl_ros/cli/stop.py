@@ -1,8 +1,9 @@
-"""`./dsrl stop`, `./dsrl resume`, `./dsrl start`: what a person at the robot says."""
+"""`./dsrl stop`, `resume`, `start`, `pause`: what a person at the robot says."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Annotated
 
 import typer
 
@@ -24,9 +25,21 @@ def resume(namespace: Namespace = "") -> None:
 
 
 def start(namespace: Namespace = "") -> None:
-    """The cell stands at its start: let the episode begin (on a robot)."""
+    """Let the episode that waits for a person begin; on a robot: the cell stands at its start.
+
+    After an episode that awaits its label: leave it without, it can be labelled later.
+    """
     with closing(GraphClient("dsrl_start", namespace)) as client:
         _answer(client.start())
+
+
+def pause(
+    off: Annotated[bool, typer.Option("--off", help="Let the run go on.")] = False,
+    namespace: Namespace = "",
+) -> None:
+    """Let no further episode or reset begin; what is under way goes on to its end."""
+    with closing(GraphClient("dsrl_pause", namespace)) as client:
+        typer.echo(client.pause(not off))
 
 
 def _answer(answer: tuple[bool, str]) -> None:
