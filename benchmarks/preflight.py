@@ -101,10 +101,12 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="only show what is there")
     asked = parser.parse_args()
     if asked.show:
-        report([Result(**row) for row in json.loads(asked.keep.read_text())], asked.keep)
+        report(stored(asked.keep), asked.keep)
         return
-    results: list[Result] = []
-    truths = {} if asked.again or not asked.keep.exists() else known_truths(asked.keep)
+    there = stored(asked.keep) if asked.keep.exists() else []
+    due = {(name, seed) for name in asked.policies for seed in asked.seeds}
+    results = [result for result in there if (result.policy, result.seed) not in due]
+    truths = {} if asked.again else known_truths(there)
     with ProcessPoolExecutor(asked.workers) as pool:
         futures = [
             pool.submit(measure, name, seed, asked.resets, truths.get((name, seed, asked.resets)))
@@ -119,10 +121,14 @@ def main() -> None:
     report(results, asked.keep)
 
 
-def known_truths(path: Path) -> dict[tuple[str, int, int], tuple[int, int]]:
+def stored(path: Path) -> list[Result]:
+    """What earlier runs gave."""
+    return [Result(**row) for row in json.loads(path.read_text())]
+
+
+def known_truths(there: list[Result]) -> dict[tuple[str, int, int], tuple[int, int]]:
     """Best and base by policy, seed and resets: no preflight changes them."""
-    rows = [Result(**row) for row in json.loads(path.read_text())]
-    return {(r.policy, r.seed, r.truth_resets): (r.true_best, r.true_base) for r in rows}
+    return {(r.policy, r.seed, r.truth_resets): (r.true_best, r.true_base) for r in there}
 
 
 def keep(results: list[Result], path: Path) -> None:

@@ -54,6 +54,13 @@ def test_single_trials_promise_no_more_than_the_base_rate() -> None:
     assert high > 0.5
 
 
+def test_without_any_success_nothing_is_promised() -> None:
+    room = estimate_head_room(trials(*[(0, 8)] * 12), True, True, 64)
+    assert room is not None
+    assert room.reach_low == 0.0
+    assert 0.0 < room.reach_high < 1.0
+
+
 def test_repeated_resets_are_no_independent_trials() -> None:
     repeated = estimate_head_room(trials(*[(8, 8), (0, 8)] * 2), True, True, 64)
     assert repeated is not None

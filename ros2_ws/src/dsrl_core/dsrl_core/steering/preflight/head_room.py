@@ -66,6 +66,8 @@ def estimate_head_room(
     low, median = rates.best_of(choices)
     high = max(rates.possible_at_most(), median)
     differ = sum(first != again for first, again in replays)
+    if not any(successes for successes, _ in counts):
+        low = 0.0  # the prior alone would promise a little
     if not noise_acts:
         low, median, high = base_low, (base_low + base_high) / 2, base_high
     elif not is_deterministic or differ:
