@@ -19,8 +19,8 @@ class EpisodeRow:
     """An episode as it stands now."""
 
     episode: int
-    name: str
-    """With its mode or its code, if that was heard."""
+    mode: str
+    """Or its code; empty: not heard."""
     outcome: str
     """success, failure, discard, invalid, unlabelled or running."""
     reward: float
@@ -32,8 +32,15 @@ class EpisodeRow:
     """Whether the learner has taken that entry into account."""
     conflict: str
     """Who said something else without being known of, for people; empty: nobody."""
+    other: str
+    """What that other one said, in short."""
     marks: int
     """Remarks on moments."""
+
+    @property
+    def name(self) -> str:
+        """Its number with its mode or its code."""
+        return f"{self.episode} · {self.mode}" if self.mode else str(self.episode)
 
     @property
     def words(self) -> str:
@@ -59,19 +66,15 @@ def _row(heard: Heard, number: int, label: Label | None) -> EpisodeRow:
     is_graded = label is not None and label.reward not in (0.0, 1.0)
     return EpisodeRow(
         number,
-        _name(number, seen.mode if seen else ""),
+        seen.mode if seen else "",
         label.outcome if label else _unlabelled(heard, number),
         label.reward if label and is_graded else float("nan"),
         label.author if label else "",
         label.entry if label else 0,
         label is not None and 0 < label.entry <= learned,
-        _conflict(heard.entries, label),
+        *_conflict(heard.entries, label),
         sum(e.outcome is Outcome.MARK and e.episode == number for e in heard.entries),
     )
-
-
-def _name(number: int, mode: str) -> str:
-    return f"{number} · {mode}" if mode else str(number)
 
 
 def _unlabelled(heard: Heard, number: int) -> str:
@@ -86,9 +89,11 @@ def _unlabelled(heard: Heard, number: int) -> str:
     return UNLABELLED
 
 
-def _conflict(entries: Sequence[Label], label: Label | None) -> str:
+def _conflict(entries: Sequence[Label], label: Label | None) -> tuple[str, str]:
+    """In a sentence, and in short; empty: none."""
     if label is None or not label.conflicts_with:
-        return ""
+        return "", ""
     other = next((e for e in entries if e.entry == label.conflicts_with), None)
-    said = f"{other.author} said {other.outcome}" if other else "somebody said something else"
-    return f"episode {label.episode}: {said}, {label.author} said {label.outcome}, which holds"
+    who, what = (other.author, str(other.outcome)) if other else ("somebody", "something else")
+    holds = f"{label.author} said {label.outcome}, which holds"
+    return f"episode {label.episode}: {who} said {what}, {holds}", f"{who} said {what}"

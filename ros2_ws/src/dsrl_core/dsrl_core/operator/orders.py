@@ -9,7 +9,7 @@ from typing import Final
 
 from dsrl_core.operator.heard import Heard
 from dsrl_core.status import INVALID, Phase, Waits
-from dsrl_core.types import Label, Outcome
+from dsrl_core.types import Label, Mode, Outcome
 
 
 class Action(StrEnum):
@@ -50,6 +50,26 @@ class Order:
     """Ledger entry that the author saw to hold for the episode; 0: none."""
     question: str = ""
     """To be answered with yes before it is sent; empty: sent at once."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of an order."""
+
+    order: Order
+    accepted: bool
+    text: str
+    """What was said, for people; empty: nothing besides."""
+
+
+@dataclass(frozen=True)
+class RunWanted:
+    """The run that a start begins while there is none."""
+
+    mode: str = str(Mode.TRAIN)
+    count: int = 0
+    """0: until stopped; of a comparison the most pairs."""
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""The window by itself, without rqt: `./dsrl operator`."""
+
+from __future__ import annotations
+
+import getpass
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import rclpy
+from rclpy.context import Context
+from rclpy.experimental.events_executor import EventsExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from dsrl_ros.namespaces import full_namespace, where
+from dsrl_ros.paths import domain
+from rqt_dsrl.qt import QtCore, QtWidgets
+from rqt_dsrl.ros_graph import RosGraph
+from rqt_dsrl.widget import OperatorWidget
+
+_TURN_S = 0.1
+_KEPT = ("camera", "author", "mode", "count", "size")
+
+
+@contextmanager
+def served_node(name: str, namespace: str = "") -> Iterator[Node]:
+    """A node that a thread of its own serves, as rqt does it with its node.
+
+    Raises:
+        InvalidValue: it is no namespace.
+    """
+    full = full_namespace(namespace)
+    context = Context()
+    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
+    node = Node(name, context=context, namespace=full or None)
+    executor = EventsExecutor(context=context)
+    executor.add_node(node)
+    ending = threading.Event()
+
+    def serve() -> None:
+        while not ending.is_set():
+            executor.spin_once(timeout_sec=_TURN_S)
+
+    thread = threading.Thread(target=serve, name=f"serves {name}", daemon=True)
+    thread.start()
+    try:
+        yield node
+    finally:
+        ending.set()
+        thread.join()
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+
+
+def show(namespace: str = "", author: str = "") -> int:
+    """Open the window and wait until it is closed; the exit status.
+
+    Raises:
+        InvalidValue: it is no namespace.
+    """
+    application = QtWidgets.QApplication(["dsrl operator"])
+    application.setStyle("Fusion")
+    # Qt does not look at Python's signals by itself: Ctrl+C closes the window.
+    signal.signal(signal.SIGINT, lambda *_: application.quit())
+    signal.signal(signal.SIGTERM, lambda *_: application.quit())
+    with served_node("dsrl_operator", namespace) as node:
+        graph = RosGraph(node, author or getpass.getuser())
+        widget = OperatorWidget(graph)
+        widget.setWindowTitle(f"DSRL Operator, {where(domain(), namespace)}")
+        settings = QtCore.QSettings("dsrl_ros", "operator")
+        _restore(widget, settings, author)
+        widget.show()
+        widget.setFocus()
+        # Its name has changed in Qt 6.
+        run = getattr(application, "exec", None) or application.exec_
+        status = int(run())
+        _save(widget, settings)
+        widget.stop()
+        graph.close()
+    return status
+
+
+def main() -> None:
+    """Entry point of the executable."""
+    raise SystemExit(show())
+
+
+def _restore(widget: OperatorWidget, settings: QtCore.QSettings, author: str) -> None:
+    kept = {name: str(settings.value(name) or "") for name in _KEPT}
+    if author:
+        kept.pop("author")
+    widget.restore(kept)
+    width, _, height = kept["size"].partition("x")
+    size = (int(width), int(height)) if width.isdigit() and height.isdigit() else (1280, 720)
+    widget.resize(*size)
+
+
+def _save(widget: OperatorWidget, settings: QtCore.QSettings) -> None:
+    for name, value in widget.settings().items():
+        settings.setValue(name, value)
+    settings.setValue("size", f"{widget.width()}x{widget.height()}")

@@ -1,0 +1,261 @@
+"""The operator's window: what the arm does, and the buttons. It knows no ROS."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dsrl_core.operator.heard import Heard
+from dsrl_core.operator.orders import Action, Answer, Asked, Button, Order, RunWanted, relabel
+from dsrl_core.operator.view import OperatorView, view_of
+from dsrl_core.status import RUN_AB, Phase
+from dsrl_core.types import Mode, Outcome
+from rqt_dsrl import look
+from rqt_dsrl.banner import Banner
+from rqt_dsrl.buttons import ButtonBar
+from rqt_dsrl.camera_panel import CameraPanel
+from rqt_dsrl.episode_list import EpisodeList
+from rqt_dsrl.film_strips import FilmStrips
+from rqt_dsrl.graph import Graph
+from rqt_dsrl.qt import QtCore, QtGui, QtWidgets
+from rqt_dsrl.status_panel import StatusPanel, tell, wrapping_label
+from rqt_dsrl.strip import Strip
+
+_REFRESH_MS: Final = 100
+_ALARMS_MAX: Final = 3
+"""Lines of alarms and conflicts; all are in the tool tip."""
+_RUNS: Final = (str(Mode.TRAIN), str(Mode.EVAL), str(Mode.BASE), RUN_AB)
+
+
+class OperatorWidget(QtWidgets.QWidget):
+    """Shows a graph ten times a second, and asks it for what is pressed."""
+
+    def __init__(self, graph: Graph, parent: QtWidgets.QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("operator")
+        self.setWindowTitle("DSRL Operator")
+        self.setAttribute(QtCore.Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(900, 520)
+        self.setPalette(look.palette())
+        self._graph = graph
+        self._scale = 0.0
+        self._heard = Heard()
+        self._view: OperatorView | None = None
+        self._question: Order | None = None
+        self._films = FilmStrips()
+        self._picture = 0
+        self._banner = Banner()
+        self._camera = CameraPanel(graph.camera)
+        self._alarms = wrapping_label()
+        self._alarms.setObjectName("alarms")
+        self._status = StatusPanel()
+        self._episodes = EpisodeList(self._films.of, self._relabel_button)
+        self._strip = Strip(self)
+        self._buttons = ButtonBar(self)
+        self._modes, self._count = QtWidgets.QComboBox(), QtWidgets.QSpinBox()
+        self._author = QtWidgets.QLineEdit(graph.author)
+        self._lay_out()
+        self._episodes.relabelled.connect(self._on_relabel)
+        self._strip.answered.connect(self._on_answered)
+        self._buttons.pressed.connect(self.press)
+        application = QtWidgets.QApplication.instance()
+        assert isinstance(application, QtWidgets.QApplication)
+        application.focusChanged.connect(self._on_focus)
+        self._timer = QtCore.QTimer(self)
+        self._timer.timeout.connect(self.refresh)
+        self._timer.start(_REFRESH_MS)
+        self.refresh()
+
+    # What is kept from one day to the next.
+
+    def settings(self) -> dict[str, str]:
+        """What a person chose, by name."""
+        return {
+            "camera": self._graph.camera.topic,
+            "author": self._graph.author,
+            "mode": self._modes.currentText(),
+            "count": str(self._count.value()),
+        }
+
+    def restore(self, settings: dict[str, str]) -> None:
+        """Choose as before; what is not known is left as it is."""
+        if settings.get("camera"):
+            self._camera.select(settings["camera"])
+        if settings.get("author"):
+            self._author.setText(settings["author"])
+            self._on_author()
+        if settings.get("mode") in _RUNS:
+            self._modes.setCurrentText(settings["mode"])
+        if settings.get("count", "").isdigit():
+            self._count.setValue(int(settings["count"]))
+
+    def stop(self) -> None:
+        """Show nothing more; called once, before the graph is closed."""
+        self._timer.stop()
+
+    # What a person does.
+
+    def press(self, action: Action) -> None:
+        """A button or its key."""
+        assert self._view is not None
+        button = self._view.buttons[action]
+        if button.order is None:
+            self._strip.say(button.reason, is_refusal=True)
+            return
+        self._ask_for(button.order)
+
+    def _on_relabel(self, episode: int, outcome: Outcome) -> None:
+        button = self._relabel_button(episode, outcome)
+        if button.order is not None:
+            self._ask_for(button.order)
+
+    def _ask_for(self, order: Order) -> None:
+        if order.question:
+            self._question = order
+            self._strip.ask(order.question)
+            return
+        self._drop_question()
+        self._send(order)
+
+    def _send(self, order: Order) -> None:
+        if order.asked is Asked.RUN:
+            self._graph.run_wanted = RunWanted(
+                self._modes.currentText(), self._count.value(), self._graph.run_wanted.seed
+            )
+        self._strip.say("…", is_refusal=False)
+        self._graph.send(order)
+        self.refresh()
+
+    def _on_answered(self, is_yes: bool) -> None:
+        order = self._question
+        self._drop_question()
+        if is_yes and order is not None:
+            self._send(order)
+
+    def _drop_question(self) -> None:
+        if self._question is not None:
+            self._question = None
+            self._strip.ask("")
+
+    def _on_author(self) -> None:
+        self._graph.author = self._author.text().strip() or self._graph.author
+        # Letters are keys again.
+        self.setFocus()
+
+    def _relabel_button(self, episode: int, outcome: Outcome) -> Button:
+        return relabel(self._heard, episode, outcome)
+
+    # What is shown.
+
+    def refresh(self) -> None:
+        """Show what was heard."""
+        self._heard = self._graph.heard()
+        view = self._view = view_of(self._heard)
+        for answer in self._graph.answers():
+            self._tell(answer)
+        self._take_picture()
+        self._banner.show_view(view)
+        self._show_alarms(view)
+        self._status.show_view(view)
+        self._buttons.show_buttons(view.buttons)
+        self._episodes.show_rows(view.episodes)
+        self._show_film(view)
+        is_idle = self._heard.status is None or self._heard.status.phase is Phase.IDLE
+        for choice in (self._modes, self._count):
+            choice.setEnabled(is_idle)
+
+    def _tell(self, answer: Answer) -> None:
+        if self._question is not None:
+            return
+        if answer.accepted:
+            self._strip.say(answer.text or "done", is_refusal=False)
+        else:
+            self._strip.say(f"refused: {answer.text}", is_refusal=True)
+
+    def _take_picture(self) -> None:
+        number, image = self._camera.refresh()
+        status, view = self._heard.status, self._view
+        if image is None or number == self._picture or status is None or view is None:
+            return
+        self._picture = number
+        if view.timer is not None and self._films.add(status.episode, view.timer.elapsed_s, image):
+            self._episodes.repaint_pictures()
+
+    def _show_alarms(self, view: OperatorView) -> None:
+        told = [*view.alarms, *(f"conflict: {text}" for text in view.conflicts)]
+        if len(told) > _ALARMS_MAX:
+            told[_ALARMS_MAX - 1 :] = [f"and {len(told) - _ALARMS_MAX + 1} more: point here"]
+        tell(self._alarms, "\n".join(told))
+        self._alarms.setToolTip("\n".join((*view.alarms, *view.conflicts)))
+
+    def _show_film(self, view: OperatorView) -> None:
+        chosen = self._episodes.selected
+        rows = {row.episode: row for row in view.episodes}
+        row = rows.get(chosen) or (view.episodes[0] if view.episodes else None)
+        if row is None:
+            self._camera.show_film("no episode yet", ())
+            return
+        self._camera.show_film(f"episode {row.name}: {row.words}", self._films.of(row.episode))
+
+    def resizeEvent(self, event: QtGui.QResizeEvent | None) -> None:
+        super().resizeEvent(event)
+        scale = look.scale_of(self.size())
+        if scale != self._scale:
+            self._scale = scale
+            self.setStyleSheet(look.style_sheet(scale))
+            for part in (
+                self._banner,
+                self._camera,
+                self._status,
+                self._episodes,
+                self._strip,
+                self._buttons,
+            ):
+                part.set_scale(scale)
+
+    def _on_focus(self, _: QtWidgets.QWidget | None, now: QtWidgets.QWidget | None) -> None:
+        self._strip.show_focus(now is not None and (now is self or self.isAncestorOf(now)))
+
+    def _lay_out(self) -> None:
+        self._modes.addItems(_RUNS)
+        self._modes.setToolTip("the run that Start run begins; ab: base against eval, blinded")
+        self._count.setRange(0, 100_000)
+        self._count.setSpecialValueText("until stopped")
+        self._count.setToolTip("episodes of that run; of a comparison the most pairs")
+        self._author.setToolTip("whose name your labels bear")
+        self._author.setMaximumWidth(180)
+        self._author.editingFinished.connect(self._on_author)
+        self._modes.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
+        self._count.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
+        self._author.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
+        choices = QtWidgets.QHBoxLayout()
+        for text, field in (("run", self._modes), ("episodes", self._count), ("you", self._author)):
+            label = QtWidgets.QLabel(text)
+            label.setProperty("soft", True)
+            choices.addWidget(label)
+            choices.addWidget(field, 1)
+        right = QtWidgets.QVBoxLayout()
+        right.addWidget(_card(self._episodes), 1)
+        right.addLayout(choices)
+        body = QtWidgets.QHBoxLayout()
+        body.setSpacing(8)
+        body.addWidget(_card(self._camera), 46)
+        body.addWidget(_card(self._status), 27)
+        body.addLayout(right, 38)
+        column = QtWidgets.QVBoxLayout(self)
+        column.setContentsMargins(8, 8, 8, 8)
+        column.setSpacing(6)
+        column.addWidget(self._banner)
+        column.addWidget(self._alarms)
+        column.addLayout(body, 1)
+        column.addWidget(self._strip)
+        column.addWidget(self._buttons)
+
+
+def _card(content: QtWidgets.QWidget) -> QtWidgets.QFrame:
+    card = QtWidgets.QFrame()
+    card.setProperty("card", True)
+    layout = QtWidgets.QVBoxLayout(card)
+    layout.setContentsMargins(1, 1, 1, 1)
+    layout.addWidget(content)
+    return card
