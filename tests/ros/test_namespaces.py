@@ -77,8 +77,8 @@ def test_two_graphs_on_a_domain_do_not_disturb_each_other(tmp_path: Path) -> Non
             left.client.wait_for("release", lambda: not is_held(left), 20.0)
 
             # Labels too: the last episode of each is discarded in one only.
-            told_by("label", "discard", "--namespace", "left")
             last = together[-1].episode
+            told_by("label", "discard", "--episode", str(last), "--namespace", "left")
             left.client.wait_for(
                 "label", lambda: left.client.labels[last].outcome == "discard", 20.0
             )
