@@ -45,7 +45,8 @@ CORE: Final = (
 )
 SIMULATOR: Final = NodeKind("franka_sim", declared.FrankaSimParameters, "dsrl_sim", restart=False)
 OPERATOR: Final = NodeKind("auto_operator", declared.AutoOperatorParameters, "dsrl_sim")
-KINDS: Final = {kind.name: kind for kind in (*CORE, SIMULATOR, OPERATOR)}
+JOYSTICK: Final = NodeKind("joy_operator", declared.JoyOperatorParameters)
+KINDS: Final = {kind.name: kind for kind in (*CORE, SIMULATOR, OPERATOR, JOYSTICK)}
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class GraphOptions:
     viewer: bool = False
     operator: bool = True
     """The automatic operator labels; otherwise a person does. In simulation only."""
+    joy: bool = False
+    """Buttons of a joystick or foot pedal label, too."""
     overrides: tuple[str, ...] = ()
     """Each `node.parameter=value`."""
     arm_prefix: str = ""
@@ -122,6 +125,8 @@ def describe(options: GraphOptions) -> Graph:
     kinds = [*CORE]
     if options.simulated:
         kinds += [SIMULATOR, OPERATOR] if options.operator else [SIMULATOR]
+    if options.joy:
+        kinds.append(JOYSTICK)
     overrides = _parse(options.overrides, [kind.name for kind in kinds])
     configured = _read_config(options)
     nodes = []

@@ -84,6 +84,7 @@ RUN_ARGUMENTS: Final = (
     argument("seed", "0", "Seed of resets, noise and learning."),
     argument("namespace", "", "ROS namespace of the robot and of all nodes. Empty: none."),
     argument("arm_prefix", "", "Before joints and frames. Empty: as the robot file says."),
+    argument("joy", "false", "Take a joystick's or foot pedal's buttons.", YES_OR_NO),
     argument("params", "", "Parameters of nodes: node.parameter=value, separated by ';'."),
 )
 RVIZ_ARGUMENT: Final = argument("rviz", "false", "Open RViz on robot, tool and images.", YES_OR_NO)
@@ -133,6 +134,7 @@ class Values:
             out=Path(self("out")).expanduser().absolute(),
             seed=self.whole("seed"),
             arm_prefix=self("arm_prefix"),
+            joy=self.flag("joy"),
             namespace=self("namespace"),
             overrides=tuple(filter(None, self("params").split(";"))),
             **chosen,

@@ -61,7 +61,8 @@ class OperatorLink:
         """
         self.author = author
         self.run_wanted = RunWanted()
-        self._node, self._place = node, full_namespace(namespace)
+        self._node = node
+        self._place = full_namespace(namespace or node.get_namespace())
         self._lock = threading.Lock()
         self._heard = Heard()
         self._entries: dict[int, Label] = {}

@@ -253,3 +253,27 @@ class AutoOperatorParameters:
         minimum=0.0,
         maximum=60.0,
     )
+
+
+@dataclass(frozen=True)
+class JoyOperatorParameters:
+    """joy_operator: the number of each button in sensor_msgs/Joy; -1: there is none.
+
+    A foot pedal is a joystick of one to three buttons.
+    """
+
+    author: str = parameter("joystick", "Name in the label ledger.")
+    success: int = parameter(0, "Button that says success.", minimum=-1, maximum=255)
+    failure: int = parameter(1, "Button that says failure.", minimum=-1, maximum=255)
+    discard: int = parameter(2, "Button that discards.", minimum=-1, maximum=255)
+    undo: int = parameter(3, "Button that takes the last label back.", minimum=-1, maximum=255)
+    stop: int = parameter(5, "Button that holds the arm.", minimum=-1, maximum=255)
+    start: int = parameter(7, "Button that starts. It never resumes.", minimum=-1, maximum=255)
+    pause: int = parameter(6, "Button that pauses, or lets go on.", minimum=-1, maximum=255)
+    debounce_s: float = parameter(
+        0.3,
+        "A button that was released is not taken for pressed again before. The stop always is.",
+        unit="s, wall clock",
+        minimum=0.0,
+        maximum=5.0,
+    )

@@ -55,6 +55,7 @@ class SessionOptions:
     operator: bool = True
     overrides: tuple[str, ...] = ()
     namespace: str = ""
+    joy: bool = False
 
 
 def _to_stderr(text: str) -> None:

@@ -20,7 +20,7 @@ from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, LivelinessPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, Image, JointState, Joy
 from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
 
@@ -157,6 +157,7 @@ EPISODE_RECORDED: Final = Topic("episode_recorded", msg.EpisodeRecorded, _LATCHE
 
 ACTOR_WEIGHTS: Final = Topic("actor_weights", msg.ActorWeights, _LATCHED)
 LEARNER_STATUS: Final = Topic("learner/status", msg.LearnerStatus, _LATCHED)
+JOY: Final = Topic("joy", Joy, Quality(depth=10))
 DIAGNOSTICS: Final = Topic("/diagnostics", DiagnosticArray, Quality(depth=10))
 """Absolute: where robot monitors and aggregators look."""
 POLICY_INFO: Final = Topic("policy_info", msg.PolicyInfo, _LATCHED_ALIVE)

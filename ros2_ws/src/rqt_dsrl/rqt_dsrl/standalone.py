@@ -4,54 +4,15 @@ from __future__ import annotations
 
 import getpass
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import rclpy
-from rclpy.context import Context
-from rclpy.experimental.events_executor import EventsExecutor
-from rclpy.node import Node
-from rclpy.signals import SignalHandlerOptions
-
-from dsrl_ros.namespaces import full_namespace, where
+from dsrl_ros.namespaces import where
 from dsrl_ros.paths import domain
+from dsrl_ros.served_node import served_node
 from rqt_dsrl.qt import QtCore, QtWidgets
 from rqt_dsrl.ros_graph import RosGraph
 from rqt_dsrl.widget import OperatorWidget
 
-_TURN_S = 0.1
 _KEPT = ("camera", "author", "mode", "count", "size")
-
-
-@contextmanager
-def served_node(name: str, namespace: str = "") -> Iterator[Node]:
-    """A node that a thread of its own serves, as rqt does it with its node.
-
-    Raises:
-        InvalidValue: it is no namespace.
-    """
-    full = full_namespace(namespace)
-    context = Context()
-    rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
-    node = Node(name, context=context, namespace=full or None)
-    executor = EventsExecutor(context=context)
-    executor.add_node(node)
-    ending = threading.Event()
-
-    def serve() -> None:
-        while not ending.is_set():
-            executor.spin_once(timeout_sec=_TURN_S)
-
-    thread = threading.Thread(target=serve, name=f"serves {name}", daemon=True)
-    thread.start()
-    try:
-        yield node
-    finally:
-        ending.set()
-        thread.join()
-        node.destroy_node()
-        rclpy.try_shutdown(context=context)
 
 
 def show(namespace: str = "", author: str = "") -> int:

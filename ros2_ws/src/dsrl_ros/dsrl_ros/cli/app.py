@@ -15,6 +15,8 @@ COMMANDS: Final = {
     "demo": "demo",
     "up": "up",
     "label": "label",
+    "console": "console",
+    "operator": "operator",
     "status": "status",
     "stop": "stop",
     "resume": "stop",

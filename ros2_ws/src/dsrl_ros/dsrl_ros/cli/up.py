@@ -61,6 +61,9 @@ def up(
     param: Annotated[
         list[str] | None, typer.Option(help="node.parameter=value; may be given several times.")
     ] = None,
+    joy: Annotated[
+        bool, typer.Option("--joy", help="Take a joystick's buttons (docs/operator.md).")
+    ] = False,
     namespace: Namespace = "",
 ) -> None:
     """Start the graph and run episodes; label each from another terminal."""
@@ -69,7 +72,9 @@ def up(
     asked = requested_run(mode, episodes, seed, 0, compared)
     plan = f"Comparison: {told_in_advance(asked)}\n" if isinstance(asked, ComparisonRun) else ""
     overrides = [*(param or ()), *_prior(prior or [])]
-    options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides), namespace)
+    options = SessionOptions(
+        policy, sim, realtime, viewer, False, tuple(overrides), namespace, joy
+    )
     console = Console()
     with GraphSession(task, out, seed, options) as session:
         first = EpisodeStore(out / "episodes").next_number()
