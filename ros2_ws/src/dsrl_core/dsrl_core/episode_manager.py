@@ -2,8 +2,8 @@
 
     IDLE -> RESETTING -> READY -> RUNNING -> AWAITING_LABEL -> DONE -> RESETTING (next) or IDLE
 
-Events come by methods, in any order and more than once; what does not fit is ignored, or refused
-with a reason. After each the caller publishes `status` and carries out `reset_wanted`.
+Events come in any order and more than once; what does not fit is ignored, or refused with a reason.
+After each the caller publishes `status` and carries out `reset_wanted`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,7 @@ class EpisodeManager:
         auto_advance: bool = True,
     ) -> None:
         self._ledger, self._time_limit_ns = ledger, time_limit_ns
-        self._evaluation_share = evaluation_share
-        self._auto_advance = auto_advance
+        self._evaluation_share, self._auto_advance = evaluation_share, auto_advance
         self._next_episode = next_episode
         self._run: Run | None = None
         self._recorded: set[int] = set()
@@ -80,9 +79,10 @@ class EpisodeManager:
             DsrlError: another run is not over.
         """
         if self._run is not None or self.status.phase not in (Phase.IDLE, Phase.DONE):
+            total = self.status.run_total or "unlimited"
             raise DsrlError(
-                f"episode {self.status.episode} is {self.status.phase.name} in a run of "
-                f"{self.status.run_total or 'unlimited'} episodes; expected IDLE: stop it first"
+                f"episode {self.status.episode} is {self.status.phase.name} in a run of {total} "
+                "episodes; expected IDLE: stop it first"
             )
         self._run = wanted
         self._change(paused=False)
@@ -92,10 +92,9 @@ class EpisodeManager:
     def stop(self, reason: str = "stopped") -> None:
         """End the run; a running episode becomes invalid, one that awaits its label still does."""
         self._run = None
-        phase = self.status.phase
-        if phase in (Phase.RESETTING, Phase.READY):
+        if self.status.phase in (Phase.RESETTING, Phase.READY):
             self._idle(reason)
-        elif phase is Phase.RUNNING:
+        elif self.status.phase is Phase.RUNNING:
             self.lost(reason)
         else:
             self._change(run_total=self.status.run_done, message=reason)
@@ -139,7 +138,7 @@ class EpisodeManager:
         return ""
 
     def note(self, message: str) -> None:
-        """Tell people something that changes nothing."""
+        """Tell people something."""
         self._change(message=message)
 
     # What the rest of the graph reports.
