@@ -155,9 +155,8 @@ class EpisodeManager:
             self._idle(f"the world could not be reset: {reason}")
 
     def safety(self, safety: SafetyStatus) -> None:
-        """Hear whether the arm is held: a running episode becomes invalid, and none begins until a
-        person has let it go on; the run then does, from a reset.
-        """
+        """While the arm is held a running episode becomes invalid and none begins; then the run
+        goes on from a reset."""
         before, self._hold = self._hold, safety.hold
         if self._hold == before:
             return
