@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ COLUMNS = (
     "inputs that differ then",
     "stamps off by, median (most) [ms]",
     "values off by, most",
+    "load",
 )
 
 
@@ -76,7 +78,12 @@ def measure(task_name: str, realtime: bool, asked: argparse.Namespace) -> dict[s
             # What is on its way arrives within this.
             session.client.spin(LAST_WORDS_S)
         rebuilt = list(DecisionBag(bag, task, policy, not realtime).decisions())
-    return {"task": task_name, "time": "real" if realtime else "lock-step", **compare(rebuilt)}
+    return {
+        "task": task_name,
+        "time": "real" if realtime else "lock-step",
+        **compare(rebuilt),
+        "load": os.getloadavg()[0],
+    }
 
 
 def compare(rebuilt: list[Rebuilt]) -> dict[str, Any]:
@@ -130,6 +137,7 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         others or "none",
         f"{np.median(off_ms):.1f} ({max(off_ms):.1f})" if off_ms else "",
         f"{max(row['values_off']):.2g}" if row["values_off"] else "",
+        f"{row['load']:.1f}",
     )
 
 

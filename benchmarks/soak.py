@@ -15,8 +15,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import subprocess
+import sys
 import tempfile
-import time
 import uuid
 from collections import Counter
 from dataclasses import asdict
@@ -26,89 +28,17 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from soak_watch import (
-    MARK,
-    SHARED_MEMORY,
-    left_in_shared_memory,
-    marked_processes,
-    of_process,
-    on_disk,
-    shared_memory_of,
-)
+from soak_watch import MARK, SHARED_MEMORY, left_in_shared_memory, marked_processes
 
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.evaluation.growth import growth
-from dsrl_core.types import Mode
-from dsrl_ros.session import EpisodeResult, GraphSession
 
+RUN = Path(__file__).parent / "soak_run.py"
 RESULTS = Path(__file__).parent / "results"
 WARM_UP = 1 / 3
 ALLOWED = {"rss_mb": 2.0, "anonymous_mb": 2.0, "handles": 0.5, "threads": 0.5, "shared_memory": 0.5}
 """Per hour of simulated time; less than this in ten hours is no leak that anybody would meet."""
 COLUMNS = ("what", "first", "last", "slope per hour", "interval", "allowed", "verdict")
-
-
-class Soak:
-    """One session and its samples."""
-
-    def __init__(self, session: GraphSession, out: Path, temporary: Path, every_s: float) -> None:
-        self._session, self._out, self._temporary = session, out, temporary
-        self._every_s, self._sampled_s = every_s, -every_s
-        self._began_s = time.monotonic()
-        self._first_ns: int | None = None
-        self.samples: list[dict[str, Any]] = []
-        self.episodes: Counter[str] = Counter()
-        self.shared_memory: set[str] = set()
-        """All that was ever used."""
-
-    @property
-    def hours(self) -> float:
-        """Of simulated time, by the stamp of the last set-point."""
-        safety = self._session.client.safety
-        if safety is None or not safety.stamp_ns:
-            return 0.0
-        if self._first_ns is None:
-            self._first_ns = safety.stamp_ns
-        return (safety.stamp_ns - self._first_ns) * 1e-9 / 3600
-
-    def run(self, mode: Mode, count: int, first_index: int) -> None:
-        """Run episodes; samples are taken after one of them."""
-
-        def after(result: EpisodeResult) -> None:
-            self.episodes[f"{mode}, {result.outcome}"] += 1
-            if time.monotonic() - self._sampled_s >= self._every_s:
-                self._sampled_s = time.monotonic()
-                self._sample()
-
-        if count:
-            self._session.run(mode, count, first_index, after)
-
-    def _sample(self) -> None:
-        nodes = {
-            node.name: self._session.process_id(node.name) for node in self._session.graph.nodes
-        }
-        processes = {name: number for name, number in nodes.items() if number is not None}
-        processes["this client"] = os.getpid()
-        shared = shared_memory_of(processes.values())
-        self.shared_memory |= shared
-        files, size = on_disk(self._out)
-        safety, learner = self._session.client.safety, self._session.learner_status
-        self.samples.append(
-            {
-                "wall_s": time.monotonic() - self._began_s,
-                "hours": self.hours,
-                "episodes": self.episodes.total(),
-                "updates": learner.updates,
-                "processes": {name: of_process(number) for name, number in processes.items()},
-                "numbers": processes,
-                "shared_memory": len(shared),
-                "files": files,
-                "bytes": size,
-                "temporary_files": on_disk(self._temporary)[0],
-                "set_points": 0 if safety is None else safety.set_points,
-                "missed": 0 if safety is None else safety.missed_periods,
-            }
-        )
 
 
 def main() -> None:
@@ -127,32 +57,19 @@ def main() -> None:
 
 
 def soak(asked: argparse.Namespace) -> dict[str, Any]:
-    """Run for so long, end the graph, look for what is left."""
+    """Run for so long in a process of its own; look for what is left when it is over."""
     mark = uuid.uuid4().hex
-    os.environ[MARK] = mark
     before = {path.name for path in SHARED_MEMORY.iterdir()}
-    with tempfile.TemporaryDirectory() as folder:
-        out, temporary = Path(folder) / "run", Path(folder) / "tmp"
+    with tempfile.TemporaryDirectory() as place:
+        folder, temporary = Path(place), Path(place) / "tmp"
         temporary.mkdir()
-        os.environ["TMPDIR"] = tempfile.tempdir = str(temporary)
-        trained = round(asked.train_share * asked.block)
-        with GraphSession(asked.task, out, asked.seed) as session:
-            watch = Soak(session, out, temporary, asked.every)
-            block = 0
-            while watch.hours < asked.hours:
-                watch.run(Mode.TRAIN, trained, block * trained)
-                watch.run(Mode.EVAL, trained, block * trained)
-                rest = asked.block - 2 * trained
-                watch.run(Mode.BASE, rest, block * rest)
-                block += 1
-        time.sleep(1.0)
-        store = EpisodeStore(out / "episodes")
-        reasons = Counter(
-            store.read(number).end_reason for number in store.numbers()[-asked.block :]
-        )
+        run_process(folder, asked, {MARK: mark, "TMPDIR": str(temporary)})
+        found: dict[str, Any] = json.loads((folder / "run.json").read_text())
+        store = EpisodeStore(folder / "run" / "episodes")
+        ended = Counter(store.read(number).end_reason for number in store.numbers())
         left = {
             "processes": marked_processes(mark),
-            "shared_memory": left_in_shared_memory(watch.shared_memory - before),
+            "shared_memory": left_in_shared_memory(set(found.pop("shared_memory")) - before),
             "temporary_files": sorted(
                 str(path.relative_to(temporary))
                 for path in temporary.rglob("*")
@@ -160,20 +77,28 @@ def soak(asked: argparse.Namespace) -> dict[str, Any]:
             ),
             "partial_episodes": sorted(path.name for path in store.folder.glob(".partial-*")),
         }
-        numbers = len(store.numbers())
-    samples = watch.samples
     return {
-        "hours": watch.hours,
-        "wall_s": samples[-1]["wall_s"],
-        "episodes": dict(watch.episodes),
-        "invalid": numbers - watch.episodes.total(),
-        "end_reasons_of_the_last_block": dict(reasons),
+        **found,
+        "end_reasons": dict(ended),
         "train_share": asked.train_share,
-        "restarts": restarts(samples),
+        "restarts": restarts(found["samples"]),
         "left_behind": left,
-        "growth": judge(samples),
-        "samples": samples,
+        "growth": judge(found["samples"]),
     }
+
+
+def run_process(folder: Path, asked: argparse.Namespace, variables: dict[str, str]) -> None:
+    """Wait for the run; it ends early, and tells what it saw, when this process is interrupted.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    command = [sys.executable, str(RUN), str(folder), json.dumps(vars(asked))]
+    child = subprocess.Popen(command, env={**os.environ, **variables}, start_new_session=True)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: child.send_signal(signal.SIGINT))
+    if status := child.wait():
+        raise subprocess.CalledProcessError(status, command)
 
 
 def judge(samples: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -209,11 +134,13 @@ def report(found: dict[str, Any]) -> str:
     episodes = last["episodes"] - first["episodes"]
     each = (last["bytes"] - first["bytes"]) / max(episodes, 1) / 1e3
     left = sum(len(entries) for entries in found["left_behind"].values())
+    early = found["ended_early_by"]
     lines = [
-        f"{found['hours']:.2f} h simulated in {found['wall_s'] / 60:.1f} min, "
+        *([f"Ended early: {early}"] if early else []),
+        f"{found['hours']:.2f} h simulated in {last['wall_s'] / 60:.1f} min, "
         f"{100 * found['train_share']:.0f} % of the episodes training ({last['updates']} updates).",
         "Episodes: " + ", ".join(f"{what}: {n}" for what, n in sorted(found["episodes"].items())),
-        f"Invalid episodes: {found['invalid']}. Processes started again: "
+        f"Invalid episodes: {found['end_reasons'].get('invalid', 0)}. Processes started again: "
         f"{', '.join(found['restarts']) or 'none'}.",
         f"Set-points: {last['set_points']}, missed periods: {last['missed']}.",
         f"On disk: {last['files']} files, {last['bytes'] / 1e6:.0f} MB; {each:.1f} kB per episode. "

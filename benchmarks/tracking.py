@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -111,7 +112,7 @@ def measure(
         name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in vars(found).items()
     }
-    return {"time": time_of, "path": path, "holds": holds, **values}
+    return {"time": time_of, "path": path, "holds": holds, **values, "load": os.getloadavg()[0]}
 
 
 def motion(
@@ -136,9 +137,10 @@ def report(rows: list[dict[str, Any]]) -> str:
         "time",
         "command path",
         *(f"joint {number}" for number in range(1, joints + 1)),
-        "tool [mm]",
+        "tool: median, RMS (largest) [mm]",
         "delay [ms]",
         "samples",
+        "load",
     ]
     table = Table(title=escape("RMS (largest) error of the joints [mrad], RMS after the delay"))
     for column in columns:
@@ -150,9 +152,11 @@ def report(rows: list[dict[str, Any]]) -> str:
             row["time"],
             row["path"],
             *(f"{1e3 * a:.2f} ({1e3 * b:.1f}), {1e3 * c:.2f}" for a, b, c in each),
+            f"{1e3 * row['tool_median_m']:.2f}, "
             f"{1e3 * row['tool_rms_m']:.2f} ({1e3 * row['tool_max_m']:.1f})",
             f"{1e3 * row['delay_s']:.1f}",
             str(row["samples"]),
+            f"{row['load']:.1f}",
         )
         table.add_row(*cells)
         lines.append("| " + " | ".join(cells) + " |")

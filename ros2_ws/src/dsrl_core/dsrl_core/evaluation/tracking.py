@@ -38,6 +38,8 @@ class Tracking:
     """Shape (joints,)."""
     max_rad: Float64Array
     """Shape (joints,)."""
+    tool_median_m: float
+    """An arm that presses on something is far from its set-points: this is what it does else."""
     tool_rms_m: float
     tool_max_m: float
     delay_s: float
@@ -107,6 +109,7 @@ def tracking(
         len(errors),
         _rms(errors),
         np.abs(errors).max(axis=0),
+        float(np.median(tool_m)),
         float(np.sqrt(np.mean(tool_m**2))),
         float(tool_m.max()),
         delay_s,
