@@ -99,12 +99,11 @@ class _Painter(QtWidgets.QStyledItemDelegate):
         lower, ink = _said(row), look.SOFT_INK
         if row.conflict:
             lower, ink = f"! {row.other}", "#9a3412"
-        graded = "" if row.reward != row.reward else f" {row.reward:.2g}"
         font = look.font(16 * px, bold=True)
         self._line(painter, box, 5, str(row.episode), font, look.INK)
         number_width = QtGui.QFontMetricsF(font).horizontalAdvance(f"{row.episode}  ")
         rest = box.adjusted(number_width, 0, 0, 0)
-        self._line(painter, rest, 5, f"{row.outcome}{graded}", font, colour.name())
+        self._line(painter, rest, 5, row.graded, font, colour.name())
         self._line(painter, box, 27, lower, look.font(12 * px), ink)
 
     def _line(
@@ -174,6 +173,7 @@ class EpisodeList(QtWidgets.QWidget):
 
     def __init__(self, frames_of: FramesOf, button_of: ButtonOf) -> None:
         super().__init__()
+        self.setObjectName("episode_panel")
         self._button_of = button_of
         self._model = _Rows()
         self._list = QtWidgets.QListView()

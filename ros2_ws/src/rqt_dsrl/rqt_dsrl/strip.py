@@ -17,6 +17,7 @@ class Strip(QtWidgets.QWidget):
     def __init__(self, keys_of: QtWidgets.QWidget) -> None:
         super().__init__(keys_of)
         self._words = QtWidgets.QLabel()
+        self._words.setObjectName("words")
         self._words.setTextFormat(QtCore.Qt.TextFormat.PlainText)
         self._words.setMinimumWidth(50)
         self._keys = QtWidgets.QLabel(_KEYS_DO_NOT)

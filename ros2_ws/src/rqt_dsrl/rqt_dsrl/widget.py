@@ -16,6 +16,7 @@ from rqt_dsrl.camera_panel import CameraPanel
 from rqt_dsrl.episode_list import EpisodeList
 from rqt_dsrl.film_strips import FilmStrips
 from rqt_dsrl.graph import Graph
+from rqt_dsrl.pictures import Frames
 from rqt_dsrl.qt import QtCore, QtGui, QtWidgets
 from rqt_dsrl.status_panel import StatusPanel, tell, wrapping_label
 from rqt_dsrl.strip import Strip
@@ -53,7 +54,8 @@ class OperatorWidget(QtWidgets.QWidget):
         self._strip = Strip(self)
         self._buttons = ButtonBar(self)
         self._modes, self._count = QtWidgets.QComboBox(), QtWidgets.QSpinBox()
-        self._author = QtWidgets.QLineEdit(graph.author)
+        self._author = _NameField(graph.author)
+        self._author.setObjectName("author")
         self._lay_out()
         self._episodes.relabelled.connect(self._on_relabel)
         self._strip.answered.connect(self._on_answered)
@@ -88,6 +90,10 @@ class OperatorWidget(QtWidgets.QWidget):
             self._modes.setCurrentText(settings["mode"])
         if settings.get("count", "").isdigit():
             self._count.setValue(int(settings["count"]))
+
+    def frames_of(self, episode: int) -> Frames:
+        """The small pictures that were taken of an episode."""
+        return self._films.of(episode)
 
     def stop(self) -> None:
         """Show nothing more; called once, before the graph is closed."""
@@ -250,6 +256,20 @@ class OperatorWidget(QtWidgets.QWidget):
         column.addLayout(body, 1)
         column.addWidget(self._strip)
         column.addWidget(self._buttons)
+
+
+class _NameField(QtWidgets.QLineEdit):
+    """Takes letters, but leaves the space bar to the stop."""
+
+    def event(self, event: QtCore.QEvent | None) -> bool:
+        if (
+            isinstance(event, QtGui.QKeyEvent)
+            and event.type() == QtCore.QEvent.Type.ShortcutOverride
+            and event.key() == QtCore.Qt.Key.Key_Space
+        ):
+            event.ignore()
+            return False
+        return super().event(event)
 
 
 def _card(content: QtWidgets.QWidget) -> QtWidgets.QFrame:

@@ -23,8 +23,8 @@ class EpisodeRow:
     """Or its code; empty: not heard."""
     outcome: str
     """success, failure, discard, invalid, unlabelled or running."""
-    reward: float
-    """Of a graded outcome; NaN: not graded."""
+    grade: float | None
+    """Reward of a graded outcome; None: plain success, failure or discard."""
     author: str
     entry: int
     """Ledger entry that holds; 0: none."""
@@ -45,8 +45,12 @@ class EpisodeRow:
     @property
     def words(self) -> str:
         """What was said, by whom."""
-        graded = "" if self.reward != self.reward else f" {self.reward:.2g}"
-        return f"{self.outcome}{graded}" + (f" by {self.author}" if self.author else "")
+        return self.graded + (f" by {self.author}" if self.author else "")
+
+    @property
+    def graded(self) -> str:
+        """The outcome, with its grade."""
+        return self.outcome if self.grade is None else f"{self.outcome} {self.grade:.2g}"
 
 
 def episode_rows(heard: Heard) -> tuple[EpisodeRow, ...]:
@@ -68,7 +72,7 @@ def _row(heard: Heard, number: int, label: Label | None) -> EpisodeRow:
         number,
         seen.mode if seen else "",
         label.outcome if label else _unlabelled(heard, number),
-        label.reward if label and is_graded else float("nan"),
+        label.reward if label and is_graded else None,
         label.author if label else "",
         label.entry if label else 0,
         label is not None and 0 < label.entry <= learned,

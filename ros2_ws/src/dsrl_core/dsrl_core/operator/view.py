@@ -90,6 +90,6 @@ def _timer(heard: Heard) -> Timer | None:
     status = heard.status
     if status is None or status.phase is not Phase.RUNNING or not status.started_ns:
         return None
-    limit_s = max(0, status.deadline_ns - status.started_ns) * 1e-9
-    elapsed_s = max(0.0, (heard.now_ns - status.started_ns) * 1e-9)
+    limit_s = max(0, status.deadline_ns - status.started_ns) / 1e9
+    elapsed_s = max(0.0, (heard.now_ns - status.started_ns) / 1e9)
     return Timer(min(elapsed_s, limit_s) if limit_s else elapsed_s, limit_s)

@@ -35,14 +35,18 @@ _OUTCOMES: Final = {
     "invalid": ("!", "grey62"),
 }
 _SHOWN: Final = (
-    ("s", Action.SUCCESS),
-    ("f", Action.FAILURE),
-    ("d", Action.DISCARD),
-    ("u", Action.UNDO),
-    ("space", Action.STOP),
-    ("enter", Action.START),
-    ("p", Action.PAUSE),
-    ("e", Action.END),
+    (
+        ("s", Action.SUCCESS),
+        ("f", Action.FAILURE),
+        ("d", Action.DISCARD),
+        ("u", Action.UNDO),
+        ("space", Action.STOP),
+    ),
+    (
+        ("enter", Action.START),
+        ("p", Action.PAUSE),
+        ("e", Action.END),
+    ),
 )
 _BAR: Final = 20
 
@@ -147,15 +151,18 @@ class _Episodes:
         return text
 
 
-def _keys(view: OperatorView) -> Text:
-    text = Text(overflow="fold")
-    for key, action in _SHOWN:
-        button = view.buttons[action]
-        style = "bold" if button.order else "grey42 strike"
-        if action is Action.STOP:
-            style = "bold white on red3"
-        # What belongs together stays on one line.
-        text.append(f"{key} {button.text}".replace(" ", "\u00a0"), style=style)
-        text.append("  ")
-    text.append("jk+SFDU earlier ones  q quit", style="grey62")
-    return text
+def _keys(view: OperatorView) -> RenderableType:
+    """In two lines, labels and the stop in the upper one."""
+    lines = []
+    for part in _SHOWN:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for key, action in part:
+            button = view.buttons[action]
+            style = "bold" if button.order else "grey42 strike"
+            if action is Action.STOP:
+                style = "bold white on red3"
+            text.append(f"{key} {button.text}", style=style)
+            text.append("  ")
+        lines.append(text)
+    lines[-1].append("jk+SFDU earlier ones  q quit", style="grey62")
+    return Group(*lines)

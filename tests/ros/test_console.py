@@ -1,0 +1,75 @@
+"""`./dsrl console`: what keys ask for, and that everything fits into a small terminal."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from dsrl_core.operator.orders import Answer, Asked, Order
+from dsrl_core.types import Outcome
+from dsrl_ros.cli.console import Desk
+from dsrl_ros.cli.console_screen import screen
+from tests.rqt.scenes import SCENES, FakeGraph, awaiting, held
+
+
+def pressed(desk: Desk, graph: FakeGraph, keys: str) -> list[Order]:
+    for key in keys:
+        assert not desk.press(key)
+        desk.look()
+    sent, graph.sent = graph.sent, []
+    return sent
+
+
+def test_keys_ask_for_what_the_buttons_of_the_window_do() -> None:
+    graph = FakeGraph(awaiting())
+    desk = Desk(graph)
+    assert pressed(desk, graph, "s") == [Order(Asked.LABEL, 12, Outcome.SUCCESS)]
+    assert pressed(desk, graph, " ") == [Order(Asked.HOLD)]
+    assert [o.asked for o in pressed(desk, graph, "p")] == [Asked.PAUSE]
+    assert pressed(desk, graph, "xyn?") == []
+    assert desk.press("q")
+
+
+def test_a_question_stands_until_it_is_answered_or_something_else_is_asked_for() -> None:
+    graph = FakeGraph(held())
+    desk = Desk(graph)
+    assert pressed(desk, graph, "\n") == []
+    assert "clear of it" in desk.words
+    assert pressed(desk, graph, "n") == []
+    assert [o.asked for o in pressed(desk, graph, "\ny")] == [Asked.RESUME]
+    assert [o.asked for o in pressed(desk, graph, "\n y")] == [Asked.HOLD]
+
+
+def test_capital_letters_are_for_the_episode_that_was_chosen() -> None:
+    graph = FakeGraph(awaiting())
+    desk = Desk(graph)
+    assert pressed(desk, graph, "S") == [], "none is chosen yet"
+    assert pressed(desk, graph, "jjS") == [Order(Asked.LABEL, 11, Outcome.SUCCESS, supersedes=12)]
+    assert pressed(desk, graph, "jkF") == []
+    assert "labelled failure already" in desk.words
+    assert desk.chosen == 11
+
+
+def test_answers_are_shown() -> None:
+    graph = FakeGraph(awaiting())
+    desk = Desk(graph)
+    graph.to_tell = [Answer(Order(Asked.START), False, "the door is open")]
+    desk.look()
+    assert desk.words == "refused: the door is open"
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_terminal_of_80_by_24_shows_all_that_matters(scene: str) -> None:
+    desk = Desk(FakeGraph(SCENES[scene]()))
+    recorder = Console(width=80, height=24)
+    with recorder.capture() as captured:
+        recorder.print(screen(desk), height=24)
+    lines = captured.get().splitlines()
+    assert len(lines) == 24
+    assert max(map(len, lines)) <= 80
+    text = "\n".join(lines)
+    assert desk.view.sentence.headline in text
+    for button in desk.view.buttons.values():
+        assert button.text in text, button.text
+    for row in desk.view.episodes[:8]:
+        assert f"{row.episode} {row.outcome}" in text
