@@ -32,9 +32,9 @@ def trained(folder: Path, name: str, preset: str, **more: Any) -> Learner:
 def test_all_that_updates_change_comes_back_to_the_bit(
     tmp_path: Path, name: str, preset: str
 ) -> None:
-    learner = trained(tmp_path, name, preset, averaged_updates=10)
+    learner = trained(tmp_path, name, preset)
     checkpoints = Checkpoints(tmp_path / "checkpoints")
-    state, weights = state_of(learner.algorithm), learner.algorithm.published.to_bytes()
+    state, weights = state_of(learner.algorithm), learner.algorithm.model.to_bytes()
     checkpoints.keep(7, state)
     learner.update(20)
     moved = state_of(learner.algorithm)
@@ -46,7 +46,7 @@ def test_all_that_updates_change_comes_back_to_the_bit(
     back = state_of(learner.algorithm)
     assert back.keys() == state.keys()
     assert all(torch.equal(back[key], value) for key, value in state.items())
-    assert learner.algorithm.published.to_bytes() == weights
+    assert learner.algorithm.model.to_bytes() == weights
     # A checkpoint is a copy: what is learned from here on does not change it.
     learner.update(10)
     assert all(torch.equal(checkpoints[7][key], value) for key, value in back.items())

@@ -127,25 +127,3 @@ def test_a_new_version_comes_only_after_updates(tmp_path: Path) -> None:
         feed(one, random_episode(number))
     one.update(5)
     assert [one.weights()[0], one.weights()[0]] == [1, 1]
-
-
-def test_decisions_are_made_with_the_mean_of_the_last_updates(tmp_path: Path) -> None:
-    learner = filled(tmp_path, averaged_updates=10)
-    learner.update(200)
-    made = learner.algorithm
-    seen = []
-    for _ in range(100):
-        learner.update(1)
-        seen.append(made.model.critic.last_bias.detach().clone())
-    published = made.published.critic.last_bias
-    expected = sum(0.1 * 0.9**age * value for age, value in enumerate(reversed(seen)))
-    assert torch.allclose(published, torch.as_tensor(expected), atol=1e-3)
-    assert not torch.equal(published, made.model.critic.last_bias)
-    assert learner.weights()[1] == made.published.to_bytes()
-    assert int(made.published.episodes[0]) == learner.episodes
-
-
-def test_without_averaging_the_networks_are_published_as_they_are(tmp_path: Path) -> None:
-    learner = filled(tmp_path, averaged_updates=0)
-    learner.update(20)
-    assert learner.weights()[1] == learner.algorithm.model.to_bytes()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import field
@@ -56,10 +55,6 @@ class AlgorithmConfig:
     prior_share: Probability | None = None
     """Share of a person's transitions (demonstrations, corrections) in a batch; None: as many as
     there are."""
-    averaged_updates: NaturalNumber = 0
-    """Decisions are made with the mean of the networks over about so many last updates, at first
-    over the last quarter of all; 0: with the networks as they are, which the last few batches have
-    pulled about."""
     updates_first: NaturalNumber = 500
     """Updates due when the warm-up is complete."""
     updates_per_episode: NaturalNumber = 150
@@ -93,24 +88,6 @@ class Algorithm(ABC, Generic[Config]):
             torch.manual_seed(int(self._numpy.integers(2**62)))
             self.model = SteeringModel(shape, config.sizes)
             self._make_networks()
-        self._mean_model = copy.deepcopy(self.model) if config.averaged_updates else None
-        self._averaged = 0
-
-    @property
-    def published(self) -> SteeringModel:
-        """What decisions are made with."""
-        return self._mean_model or self.model
-
-    def average(self) -> None:
-        """Take the networks, as an update left them, into the mean that is published."""
-        if self._mean_model is None:
-            return
-        self._averaged += 1
-        window = min(self.config.averaged_updates, 1.0 + self._averaged / 4)
-        means, values = self._mean_model.parameters(), self.model.parameters()
-        with torch.no_grad():
-            for mean, value in zip(means, values, strict=True):
-                mean.lerp_(value, 1.0 / window)
 
     @abstractmethod
     def _make_networks(self) -> None:

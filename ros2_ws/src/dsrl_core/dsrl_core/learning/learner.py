@@ -151,7 +151,6 @@ class Learner:
             batch = self._data.sample(self._sampling, config.batch, config.prior_share)
             with products(config.products):
                 metrics = algorithm.update(batch)
-            algorithm.average()
         self.updates += count
         if count:
             self._count_episodes()
@@ -162,7 +161,7 @@ class Learner:
         if self.updates > self._published_updates:
             self.weights_version += 1
             self._published_updates = self.updates
-        return self.weights_version, self.algorithm.published.to_bytes()
+        return self.weights_version, self.algorithm.model.to_bytes()
 
     def new_version(self) -> int:
         """Count up although nothing was learned: networks were put back, or are not used."""
@@ -174,8 +173,7 @@ class Learner:
         """Tell the robot's side how much its critics have learned from."""
         counts = Counter(number for number, _ in self._data.episodes())
         for number in self._numbers.values():
-            for model in (self.algorithm.model, self.algorithm.published):
-                model.episodes[number] = counts[number]
+            self.algorithm.model.episodes[number] = counts[number]
 
     def _replay(self, task: str, source: int) -> Replay:
         if source == LIVE:

@@ -113,7 +113,7 @@ def retrain(
         if not learner.updates:
             raise InvalidValue(_nothing(training, len(labels)))
         version = training.present
-        data = version.data if version and updates is None else learner.weights()[1]
+        data = version.data if version and updates is None else learner.algorithm.model.to_bytes()
         (out / WEIGHTS).write_bytes(data)
     except OSError as error:
         raise DsrlError(f"{out} cannot be written: {error}") from error
