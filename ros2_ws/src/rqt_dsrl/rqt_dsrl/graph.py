@@ -31,7 +31,9 @@ class Graph(Protocol):
 
     author: str
     run_wanted: RunWanted
-    camera: Camera
+
+    @property
+    def camera(self) -> Camera: ...
 
     def heard(self) -> Heard: ...
 

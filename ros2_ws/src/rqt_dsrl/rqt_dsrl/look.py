@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 from operator import or_
-from typing import Final
+from typing import Any, Final
 
 from dsrl_core.operator.orders import Action
 from dsrl_core.operator.words import Tone
@@ -55,7 +55,7 @@ SHARES: Final = (BLUE, "#56b4e9", AMBER, PURPLE, VERMILION, GREY)
 """Of activities, in their order."""
 
 
-def _flags(*parts: object) -> int:
+def _flags(*parts: Any) -> int:
     """For painting text: a number, in Qt 6 too, where flags of two kinds cannot be mixed."""
     return reduce(or_, (int(getattr(part, "value", part)) for part in parts))
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from dsrl_core.episode_labels import standing_labels
 from dsrl_core.status import (
@@ -34,7 +34,7 @@ class Seen:
     outcome: str
 
 
-def _nothing() -> MappingProxyType[int, object]:
+def _nothing() -> Mapping[int, Any]:
     return MappingProxyType({})
 
 
@@ -48,8 +48,8 @@ class Heard:
     budget: RunBudget | None = None
     entries: tuple[Label, ...] = ()
     """Of the label ledger, in its order; its oldest may be missing."""
-    recorded: Mapping[int, RecordedEpisode] = field(default_factory=_nothing)  # type: ignore[assignment]
-    seen: Mapping[int, Seen] = field(default_factory=_nothing)  # type: ignore[assignment]
+    recorded: Mapping[int, RecordedEpisode] = field(default_factory=_nothing)
+    seen: Mapping[int, Seen] = field(default_factory=_nothing)
     now_ns: int = 0
     """ROS time."""
     quiet_s: float = math.inf

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.layout import Layout
 from rich.padding import Padding
 from rich.panel import Panel
@@ -132,14 +133,14 @@ class _Episodes:
     def __init__(self, view: OperatorView, chosen: int) -> None:
         self._rows, self._chosen = view.episodes, chosen
 
-    def __rich_console__(self, console: object, options: object) -> list[RenderableType]:
-        height = getattr(options, "height", None) or getattr(options, "max_height", 12)
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        height = options.height or options.max_height
         room = max(1, height - 2)
         numbers = [row.episode for row in self._rows]
         at = numbers.index(self._chosen) if self._chosen in numbers else 0
         first = max(0, min(at - room // 2, len(numbers) - room))
         lines = [self._row(row) for row in self._rows[first : first + room]]
-        return [Panel(Group(*lines), title="episodes", border_style="grey50", height=height)]
+        yield Panel(Group(*lines), title="episodes", border_style="grey50", height=height)
 
     def _row(self, row: EpisodeRow) -> Text:
         sign, colour = _OUTCOMES.get(row.outcome, ("?", "gold1"))
