@@ -48,7 +48,8 @@ class Operator:
 
     @property
     def heard(self) -> Any:
-        return self.link.heard()
+        """What the window shows: a person presses for what they see."""
+        return self.widget.shown
 
     @property
     def phase(self) -> tuple[int, Phase]:

@@ -13,8 +13,6 @@ _SIGNS = {
     Tone.HELD: Action.STOP,
     Tone.QUIET: Action.END,
 }
-_LETTERS = {Tone.ASKS: "?", Tone.BUSY: "…"}
-"""Where no button's sign fits."""
 
 
 class Banner(QtWidgets.QWidget):
@@ -55,9 +53,14 @@ class Banner(QtWidgets.QWidget):
         tone = self._sentence.tone
         if tone in _SIGNS:
             look.paint_sign(painter, sign, _SIGNS[tone], ink)
+        elif tone is Tone.BUSY:
+            painter.setBrush(QtGui.QBrush(ink))
+            for third in range(3):
+                left = sign.left() + 13 * third * px
+                painter.drawEllipse(QtCore.QRectF(left, 40 * px, 8 * px, 8 * px))
         else:
             painter.setFont(look.font(56 * px, bold=True))
-            painter.drawText(sign.adjusted(-9, -18, 9, 18), look.CENTRE, _LETTERS[tone])
+            painter.drawText(sign.adjusted(-9, -18, 9, 18), look.CENTRE, "?")
         right = QtCore.QRectF(box.right() - 292 * px, 0, 278 * px, box.height())
         left = QtCore.QRectF(72 * px, 0, right.left() - 84 * px, box.height())
         self._paint_words(painter, left)

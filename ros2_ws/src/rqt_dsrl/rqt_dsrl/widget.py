@@ -91,6 +91,11 @@ class OperatorWidget(QtWidgets.QWidget):
         if settings.get("count", "").isdigit():
             self._count.setValue(int(settings["count"]))
 
+    @property
+    def shown(self) -> Heard:
+        """What is shown at this moment, of which a press speaks."""
+        return self._heard
+
     def frames_of(self, episode: int) -> Frames:
         """The small pictures that were taken of an episode."""
         return self._films.of(episode)
