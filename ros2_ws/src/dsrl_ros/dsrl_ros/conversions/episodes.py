@@ -12,7 +12,6 @@ from dsrl_core.types import Label, Mode, Outcome
 from dsrl_interfaces import msg
 from dsrl_ros.conversions.basics import header, stamp_of, time_from_message, time_to_message
 
-
 _UNKNOWN: Final = (-1, -1)
 """Instead of numbers that are not known."""
 
