@@ -17,6 +17,7 @@ from dsrl_core.evaluation.ab_run import (
     read_plans,
     recorded_test,
     requested_run,
+    sealed_episodes,
     told_in_advance,
     write_plan,
 )
@@ -168,6 +169,16 @@ def test_stop_rule_is_sealed_too(tmp_path: Path) -> None:
     (planned,) = read_plans(tmp_path)
     with pytest.raises(InvalidFile, match="was changed"):
         recorded_test(tmp_path, planned)
+
+
+def test_episodes_of_a_comparison_that_is_not_over_stay_sealed(tmp_path: Path) -> None:
+    cell = Cell(tmp_path, pairs=2)
+    cell.episode(Outcome.SUCCESS)
+    cell.episode(Outcome.FAILURE)
+    assert sealed_episodes(tmp_path) == {0, 1}
+    while cell.status.phase is not Phase.IDLE:
+        cell.episode(Outcome.FAILURE)
+    assert sealed_episodes(tmp_path) == set()
 
 
 def test_length_is_told_in_advance() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import replace
@@ -154,6 +155,15 @@ def test_damaged_episode_is_told_and_the_others_are_reported(folder: Path) -> No
     run = read_run(folder)
     assert [one.number for one in run.episodes] == [0, 1, 3, 4, 5]
     assert "episode_000002" in render_run_report([run], {}, {})
+
+
+def test_preflight_is_told_with_its_reasons(folder: Path) -> None:
+    reason = {"level": "warn", "name": "spread.whole", "found": "3 %", "expected": "10 %"}
+    found = {"verdict": "warn", "reasons": [reason | {"advice": "Train it on more."}]}
+    (folder / "preflight.json").write_text(json.dumps(found))
+    text = render_run_report([read_run(folder)], {}, {})
+    assert "<strong>warn</strong>" in text
+    assert "spread.whole: 3 %; expected 10 %. Train it on more." in text
 
 
 def test_folder_without_a_run_is_refused(tmp_path: Path, folder: Path) -> None:

@@ -247,3 +247,13 @@ def recorded_test(folder: Path, planned: PlannedRun) -> AbTest:
             )
     entries = LedgerFollower(folder / "ledger.jsonl").new()
     return AbTest(plan, planned.rule, with_labels(attempts.values(), entries))
+
+
+def sealed_episodes(folder: Path) -> set[int]:
+    """Numbers of a run's episodes of which nobody is to know the arm: of comparisons not over.
+
+    Raises:
+        InvalidFile: a plan or the ledger cannot be what was written.
+    """
+    tests = (recorded_test(folder, planned) for planned in read_plans(folder))
+    return {one.number for test in tests if not test.should_stop for one in test.episodes}

@@ -37,6 +37,10 @@ class RunProgress:
         if status.code:
             self._hidden.add(status.episode)
 
+    def hide(self, episodes: Iterable[int]) -> None:
+        """Episodes of a comparison that was not over when the episode manager was started again."""
+        self._hidden.update(episodes)
+
     def recorded(self, recorded: RecordedEpisode) -> None:
         self._modes[recorded.episode] = recorded.mode
 

@@ -29,7 +29,7 @@ def status(namespace: Namespace = "") -> None:
             client.spin(HEAR_S / 2)
     episode, learner, policy = client.status, client.learner, client.policy
     assert episode is not None
-    guard = learner.guard
+    guard, is_blinded = learner.guard, bool(episode.code)
     outcomes = [label.outcome for label in client.labels.values()]
     total = episode.run_total or "unlimited"
     rows = {
@@ -43,12 +43,12 @@ def status(namespace: Namespace = "") -> None:
         "run": f"{episode.run_done} of {total} done{', paused' if episode.paused else ''}",
         "labels": f"{outcomes.count(Outcome.SUCCESS)} success, "
         f"{outcomes.count(Outcome.FAILURE)} failure",
-        "learner": f"weights {learner.weights_version}, {learner.updates} updates done, "
-        f"{learner.updates_pending} pending, {learner.episodes} episodes",
-        "steering": _steering(learner),
-        "success": _success(guard, is_blinded=bool(episode.code)),
+        # While a comparison runs these would tell what is hidden.
+        "learner": "" if is_blinded else _learner(learner),
+        "steering": "" if is_blinded else _steering(learner),
+        "success": "" if is_blinded else _success(guard),
         "time": _time(client.budget),
-        "alarms": "\n".join(learner.alarms),
+        "alarms": "" if is_blinded else "\n".join(learner.alarms),
         "message": episode.message,
     }
     table = Table(show_header=False, box=None)
@@ -64,10 +64,15 @@ def _shown(episode: EpisodeStatus) -> str:
     return f"mode {episode.mode}"
 
 
-def _success(guard: GuardStatus, is_blinded: bool) -> str:
-    """Rates by what chose the noise; while a comparison runs they would tell what is hidden."""
-    if is_blinded:
-        return ""
+def _learner(learner: LearnerStatus) -> str:
+    return (
+        f"weights {learner.weights_version}, {learner.updates} updates done, "
+        f"{learner.updates_pending} pending, {learner.episodes} episodes"
+    )
+
+
+def _success(guard: GuardStatus) -> str:
+    """Rates by what chose the noise."""
     return (
         f"frozen policy {rate_text(guard.base)}\n"
         f"evaluations {rate_text(guard.evaluated)}\n"

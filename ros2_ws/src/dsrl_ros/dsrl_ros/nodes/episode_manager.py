@@ -17,6 +17,7 @@ from dsrl_core.errors import DsrlError
 from dsrl_core.evaluation.ab_run import (
     ComparisonRun,
     requested_run,
+    sealed_episodes,
     told_in_advance,
     write_plan,
 )
@@ -72,6 +73,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         self._timeline = Timeline(out)
         self._progress = RunProgress(task.success_target)
         self._progress.labelled(self._ledger.entries)
+        self._progress.hide(sealed_episodes(out))
         self._published: EpisodeStatus | None = None
         self._hold = ""
         self._status = topics.EPISODE.publisher(self)
