@@ -95,6 +95,9 @@ class Client:
     def close(self) -> None:
         for made in self._made.values():
             made.destroy()
+        # It would keep the node, and what it publishes, in everybody's sight.
+        self._executor.remove_node(self.node)
+        self._executor.shutdown()
         self.node.destroy_node()
         self._context.try_shutdown()
 

@@ -248,6 +248,9 @@ class GraphClient:
         )
 
     def close(self) -> None:
+        # The executor would keep the node in everybody's sight for a while.
+        self._executor.remove_node(self.node)
+        self._executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
