@@ -199,9 +199,10 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         if self._manager.status != self._published:
             before, self._published = self._published, self._manager.status
             stamped = replace(self._published, stamp_ns=self.now_ns())
-            self._status.publish(status_to_message(stamped))
             self._progress.see(stamped, time.monotonic())
+            # On disk before anybody hears of it.
             self._write_down(stamped)
+            self._status.publish(status_to_message(stamped))
             is_told = before is not None and before.message == self._published.message
             if self._published.outcome == INVALID and not is_told:
                 self.get_logger().error(self._published.message)
