@@ -11,7 +11,6 @@ import pytest
 from dsrl_core.errors import DsrlError
 from dsrl_ros.machine import DomainLock
 
-
 _OF_TESTS = "dsrl_tests"
 
 

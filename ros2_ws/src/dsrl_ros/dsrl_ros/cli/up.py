@@ -72,9 +72,7 @@ def up(
     asked = requested_run(mode, episodes, seed, 0, compared)
     plan = f"Comparison: {told_in_advance(asked)}\n" if isinstance(asked, ComparisonRun) else ""
     overrides = [*(param or ()), *_prior(prior or [])]
-    options = SessionOptions(
-        policy, sim, realtime, viewer, False, tuple(overrides), namespace, joy
-    )
+    options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides), namespace, joy)
     console = Console()
     with GraphSession(task, out, seed, options) as session:
         first = EpisodeStore(out / "episodes").next_number()
