@@ -229,3 +229,18 @@ def test_no_sequence_of_events_breaks_the_player_or_a_limit(sequence) -> None:
             assert bench.player.end(bench.now, value).final
     assert all(0 <= request.previous_steps_executed <= HORIZON for request in executed)
     assert sum(request.final for request in executed) <= 1
+
+
+def test_motion_begins_where_the_arm_is_measured_once_set_points_have_ceased() -> None:
+    """In mid-brake, say, as the episode was over, and somebody led the arm away meanwhile."""
+    safety = Safety(ROBOT, KINEMATICS)
+    player = ChunkPlayer(ROBOT, ACTION, HORIZON, KINEMATICS, safety, stops_at_end=True)
+    measured = READY.copy()
+    player.begin_return(T0, measured, measured + 0.3)
+    for tick in range(20):
+        player.tick(T0 + tick * TICK, measured)
+    assert safety.is_moving
+    led_away = measured - 0.2
+    player.release()
+    player.begin_return(T0 + 40 * TICK, led_away, measured)
+    np.testing.assert_array_equal(safety.position, led_away)

@@ -41,6 +41,8 @@ GRIPPER_STEP_M: Final = 1e-3
 """A commanded width that differs by less is not sent."""
 RETURN_SHARE: Final = 0.2
 """Share of the largest velocities at which the arm is brought back to a start."""
+_STREAM_PERIODS: Final = 2
+"""Set-points further apart are none of one motion."""
 _RETURNED: Final = 1e-4
 """A scripted return is over so near to its goal [rad], and so slow [rad/s]."""
 
@@ -87,7 +89,7 @@ class ChunkPlayer:
         self._returning: ReturnState = "none"
         self._chunk: Float64Array | None = None
         self._set_point: SetPoint | None = None
-        self._last_ns = -1
+        self._last_ns = self._ticked_ns = -1
         self._episode: int | None = None
         self._pending: ChunkRequest | None = None
         self._answered: ChunkRequest | None = None
@@ -157,6 +159,7 @@ class ChunkPlayer:
         then the one that held the arm is taken back and the new chunk begins at this stamp.
         Otherwise the motion goes on although the clock does not.
         """
+        self._ticked_ns = now_ns
         if self._goal is not None:
             return Tick(self._on_the_way_back(now_ns, measured, self._goal), None)
         if self._episode is None:
@@ -206,7 +209,9 @@ class ChunkPlayer:
 
     def _begin(self, now_ns: int, measured: Float64Array) -> None:
         safety = self._safety
-        safety.start(measured, goes_on=not self._is_lock_step)
+        # Once set-points have ceased the arm may be anywhere: somebody may have led it away.
+        is_stream = abs(now_ns - self._ticked_ns) <= _STREAM_PERIODS * self._period_ns
+        safety.start(measured, goes_on=is_stream and not self._is_lock_step)
         self._can_move = safety.hold_rule is None
         self._goal, self._returning = None, "none"
         self._last_ns = now_ns - 1
