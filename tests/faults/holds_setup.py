@@ -64,6 +64,7 @@ def assert_held_until_a_person_resumes(cell: Cell, fault: Fault) -> None:
     fault.mend(cell)
     client.wait_for("record", lambda: episode in client.recorded, WAIT_S)
     assert client.recorded[episode].end_reason == INVALID
+    client.wait_for("its end", lambda: not cell.is_in(Phase.RUNNING), WAIT_S)
     client.spin(0.5)
     assert cell.is_held, "nothing resumes by itself"
     assert not cell.is_in(Phase.RUNNING)

@@ -27,7 +27,6 @@ from dsrl_core.types import ChunkRequest, Label, Outcome
 
 REPEATS_MAX: Final = 3
 """Invalid episodes in a row after which a run is given up."""
-
 OVERTIME_NS: Final = 2_000_000_000
 """A running episode that is not ended so long after its deadline is given up."""
 HOW_TO_RESUME: Final = "mend it, then let the arm go on: ./dsrl resume, or the button"
@@ -138,7 +137,7 @@ class EpisodeManager:
         return ""
 
     def note(self, message: str) -> None:
-        """Tell people something."""
+        """Tell people."""
         self._change(message=message)
 
     # What the rest of the graph reports.
@@ -202,12 +201,15 @@ class EpisodeManager:
             self.lost("nobody ended it at its deadline: is the chunk player there?")
 
     def recorded(self, recorded: RecordedEpisode) -> None:
-        """The episode is on disk; the next may begin once it is labelled too."""
-        self._recorded.add(recorded.episode)
+        """It is on disk; the next may begin once it is labelled too."""
+        number = recorded.episode
+        self._recorded.add(number)
+        # An earlier manager may have died in it.
+        self._next_episode = max(self._next_episode, number + 1)
         self._change()
         if recorded.end_reason == INVALID:
-            self._invalid.add(recorded.episode)
-            if recorded.episode == self.status.episode and self.status.phase.is_over:
+            self._invalid.add(number)
+            if number == self.status.episode and self.status.phase.is_over:
                 self._change(phase=Phase.DONE, outcome=INVALID, end_reason=INVALID)
         self._proceed()
 

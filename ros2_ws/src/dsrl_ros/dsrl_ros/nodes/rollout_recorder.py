@@ -9,7 +9,7 @@ from dsrl_core.data.decision_codec import own_codec
 from dsrl_core.data.episode_assembly import EpisodeAssembly
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.errors import DsrlError
-from dsrl_core.status import INVALID, EpisodeStatus, RecordedEpisode
+from dsrl_core.status import INVALID, EpisodeStatus, Phase, RecordedEpisode
 from dsrl_core.types import Episode
 from dsrl_interfaces import msg
 from dsrl_ros import topics
@@ -43,7 +43,7 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
         self._assembly = EpisodeAssembly(-1)
         self._steps = topics.DECISION_STEP.publisher(self)
         self._recorded = topics.EPISODE_RECORDED.publisher(self)
-        topics.EPISODE.subscribe(self, self._on_episode)
+        topics.EPISODE.subscribe(self, self._on_episode, on_lost=self._on_manager_lost)
         topics.CHUNK_REQUEST.subscribe(self, self._on_request)
         topics.ACTION_CHUNK.subscribe(self, self._on_chunk)
         self.wall_timer(self.parameters.closing_timeout_s / 5, self._on_timer)
@@ -53,6 +53,15 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
         if before.episode != self._status.episode or not before.phase.is_over:
             self._over_since_s = time.monotonic()
         self._write_if_complete()
+
+    def _on_manager_lost(self) -> None:
+        """Nobody will say how the running episode ends: it is invalid, and its number is taken."""
+        status = self._status
+        if status.phase is Phase.RUNNING and status.episode not in self._stored:
+            reason = "the episode manager is gone"
+            self.get_logger().error(f"episode {status.episode} is invalid: {reason}")
+            assembly = self._assembly_of(status.episode)
+            self._write(assembly.invalid(status.mode, status.seed, reason))
 
     def _on_request(self, message: msg.ChunkRequest) -> None:
         self._assembly_of(message.episode).add_request(request_from_message(message))
