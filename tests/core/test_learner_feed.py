@@ -137,3 +137,12 @@ def test_measurements_are_not_read_but_told_of() -> None:
     run(feed, diary)
     assert diary.fed == [("success", MISSING)]
     assert feed.refused == {}
+
+
+def test_mark_is_taken_into_account_and_teaches_nothing() -> None:
+    diary = Diary()
+    feed = feed_of(diary, stored=[0])
+    feed.labelled([label(0), label(0, Outcome.MARK)])
+    run(feed, diary)
+    assert feed.entries == 2
+    assert [what for what, _ in diary.fed] == ["episode", "success"]

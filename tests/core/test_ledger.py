@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsrl_core.data.ledger import LabelLedger, LedgerFollower
+from dsrl_core.data.ledger import LabelLedger, LedgerFollower, standing_labels
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue
 from dsrl_core.types import Label, Outcome
 
@@ -264,3 +264,20 @@ def test_ledger_from_before_marks_and_conflicts_is_read(path) -> None:
     path.write_text(json.dumps(values) + "\n")
     with LabelLedger(path) as again:
         assert again.outcome_of(1) is Outcome.SUCCESS
+
+
+def test_what_stands_is_in_the_order_of_the_first_labels_and_no_mark_hides_it(path) -> None:
+    with LabelLedger(path) as ledger:
+        for number, outcome in [
+            (4, Outcome.FAILURE),
+            (2, Outcome.SUCCESS),
+            (4, Outcome.UNDO),
+            (7, Outcome.DISCARD),
+            (4, Outcome.SUCCESS),
+            (2, Outcome.MARK),
+            (7, Outcome.UNDO),
+        ]:
+            ledger.append(label(number, outcome))
+        standing = standing_labels(ledger.entries)
+        assert list(standing) == [4, 2]
+        assert standing == ledger.current()

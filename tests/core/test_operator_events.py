@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dsrl_core.data.ledger import LabelLedger
-from dsrl_core.episode_labels import chosen_episode, standing_labels
+from dsrl_core.data.ledger import LabelLedger, standing_labels
+from dsrl_core.episode_labels import chosen_episode
 from dsrl_core.episode_manager import EpisodeManager
 from dsrl_core.episode_run import Run
 from dsrl_core.errors import InvalidValue

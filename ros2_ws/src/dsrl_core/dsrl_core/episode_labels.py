@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
+from dsrl_core.data.ledger import standing_labels
 from dsrl_core.episode_run import Ledger
 from dsrl_core.errors import InvalidValue
 from dsrl_core.status import EpisodeStatus, Phase
@@ -52,17 +53,6 @@ def chosen_episode(ledger: Ledger, status: EpisodeStatus, outcome: Outcome) -> i
         f"no episode runs or awaits a label (episode {status.episode} is {status.phase.name}); "
         "name an earlier one"
     )
-
-
-def standing_labels(entries: Iterable[Label]) -> dict[int, Label]:
-    """The label that holds for every labelled episode, by its number."""
-    standing: dict[int, Label] = {}
-    for entry in entries:
-        if entry.outcome is Outcome.UNDO:
-            standing.pop(entry.episode, None)
-        elif entry.outcome is not Outcome.MARK:
-            standing[entry.episode] = entry
-    return standing
 
 
 def conflict(ledger: Ledger, written: Label) -> str:

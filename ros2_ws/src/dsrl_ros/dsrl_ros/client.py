@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -29,7 +28,6 @@ from dsrl_ros import topics
 from dsrl_ros.conversions.episodes import (
     budget_from_message,
     label_from_message,
-    label_to_message,
     recorded_from_message,
     safety_from_message,
     status_from_message,
@@ -41,7 +39,6 @@ from dsrl_ros.paths import domain
 HEAR_S: Final = 10.0
 """A graph that was not heard within this does not run; discovery takes seconds where it is busy."""
 _ANSWER_S: Final = 30.0
-_PRESS_AGAIN_S: Final = 0.5
 
 
 class GraphClient:
@@ -80,7 +77,6 @@ class GraphClient:
         self._resume = self.node.create_client(Trigger, topics.RESUME_SERVICE)
         self._pause = self.node.create_client(SetBool, topics.PAUSE_SERVICE)
         self._say = self.node.create_client(LabelEpisode, topics.LABEL_SERVICE)
-        self._label = topics.LABEL.publisher(self.node)
         topics.EPISODE.subscribe(self.node, self._on_status)
         topics.LABEL_LEDGER.subscribe(self.node, self._on_label)
         topics.EPISODE_RECORDED.subscribe(self.node, self._on_recorded)
@@ -212,40 +208,6 @@ class GraphClient:
         if not answer.accepted:
             raise DsrlError(f"label refused: {answer.message}")
         return answer
-
-    def press(self, label: Label) -> Label:
-        """Publish a label until the ledger answers; the entry as written.
-
-        It is written once: the episode manager knows the same press when it comes again.
-
-        Raises:
-            DsrlError: the label was refused, or nobody answered.
-        """
-        before = self.labels.get(label.episode)
-        message = self.status.message if self.status else ""
-        published_s = -math.inf
-
-        def refusal() -> str:
-            now = self.status.message if self.status else ""
-            return now if now != message and now.startswith("label refused") else ""
-
-        def is_answered() -> bool:
-            nonlocal published_s
-            if time.monotonic() - published_s > _PRESS_AGAIN_S:
-                published_s = time.monotonic()
-                self._label.publish(label_to_message(label))
-            return self.labels.get(label.episode) != before or bool(refusal())
-
-        self.wait_for("answer of the label ledger", is_answered, _ANSWER_S)
-        if self.labels.get(label.episode) == before:
-            raise DsrlError(refusal())
-        return self.labels[label.episode]
-
-    def wait_for_listener(self) -> None:
-        """Wait until the episode manager hears labels: discovery takes a moment."""
-        self.wait_for(
-            "episode manager", lambda: self._label.get_subscription_count() > 0, _ANSWER_S
-        )
 
     def close(self) -> None:
         # The executor would keep the node in everybody's sight for a while.

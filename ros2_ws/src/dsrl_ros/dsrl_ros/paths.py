@@ -11,6 +11,7 @@ from typing import Final
 from ament_index_python.packages import get_package_share_directory
 
 from dsrl_core.catalog import POLICIES_VARIABLE, Catalog
+from dsrl_core.data.episode_store import EPISODES
 from dsrl_core.errors import DsrlError
 from dsrl_ros.namespaces import digest
 
@@ -54,7 +55,7 @@ def prepare_output(out: Path) -> Path:
     """
     out = out.expanduser().absolute()
     try:
-        for folder in (out, out / "episodes", out / "log", out / "tensorboard"):
+        for folder in (out, out / EPISODES, out / "log", out / "tensorboard"):
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(b"\0" * 4096)

@@ -14,7 +14,7 @@ from typing import Final
 
 from rclpy.utilities import remove_ros_args
 
-from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.errors import DsrlError
 from dsrl_core.status import RUN_AB
 from dsrl_core.types import Mode
@@ -53,7 +53,7 @@ def start_run(
         except DsrlError as error:
             names = ", ".join(missing()) or "none: somebody has not said yet how it is"
             raise DsrlError(f"{error}; nodes that are missing: {names}") from error
-        first = EpisodeStore(out / "episodes").next_number()
+        first = EpisodeStore(out / EPISODES).next_number()
         return client.begin(mode, count, seed, first, arms)
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 
 from dsrl_core.catalog import Catalog
-from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.data.ledger import LabelLedger
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
+from dsrl_core.data.ledger import LEDGER, LabelLedger
 from dsrl_core.errors import DsrlError
 from dsrl_core.policies import load_policy
 from dsrl_core.policies.backend import PolicyBackend
@@ -81,8 +81,8 @@ def main(arguments: list[str] | None = None) -> int:
         catalog = Catalog.default()
         task = catalog.task(asked.task)
         policy = load_policy(catalog.policy(asked.policy or task.policy))
-        store = EpisodeStore(asked.out / "episodes")
-        with LabelLedger(asked.out / "ledger.jsonl") as ledger:
+        store = EpisodeStore(asked.out / EPISODES)
+        with LabelLedger(asked.out / LEDGER) as ledger:
             trials = simulate_trials(
                 task,
                 catalog,

@@ -26,6 +26,8 @@ from dsrl_core.data.decision_codec import STEP_TYPE, TEXT_TYPE, codec_for, own_c
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue, UnknownName
 from dsrl_core.types import DecisionStep, Episode, Mode
 
+EPISODES: Final = "episodes"
+"""Folder of the episodes in that of a run."""
 STEP_TOPIC: Final = "decision_step"
 METADATA_TOPIC: Final = "episode_metadata"
 _BAG_VERSION: Final = 9

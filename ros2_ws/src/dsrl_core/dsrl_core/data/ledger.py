@@ -15,10 +15,13 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Final
 
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue
 from dsrl_core.types import Label, Outcome
 
+LEDGER: Final = "ledger.jsonl"
+"""File of the labels in a run's folder."""
 _KEYS = tuple(part.name for part in fields(Label))
 _NEEDED = frozenset(_KEYS) - {"moment_ns", "conflicts_with"}
 """What every line has; ledgers from before there were marks and conflicts have only these."""
@@ -201,6 +204,13 @@ class LabelLedger:
             self._in_effect.pop(label.episode, None)
         elif label.outcome is not Outcome.MARK:
             self._in_effect[label.episode] = label
+
+
+def standing_labels(entries: Iterable[Label]) -> dict[int, Label]:
+    """The label that holds for every labelled episode, in the order in which they were first
+    labelled: its last entry, unless that takes the label back; a mark changes nothing."""
+    last = {entry.episode: entry for entry in entries if entry.outcome is not Outcome.MARK}
+    return {n: entry for n, entry in last.items() if entry.outcome is not Outcome.UNDO}
 
 
 class LedgerFollower:

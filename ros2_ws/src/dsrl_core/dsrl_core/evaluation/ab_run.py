@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
 
-from dsrl_core.data.ledger import LedgerFollower
+from dsrl_core.data.ledger import LEDGER, LedgerFollower
 from dsrl_core.data.timeline import read_timeline
 from dsrl_core.episode_run import NextEpisode, Run
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue, UnknownName
@@ -245,7 +245,7 @@ def recorded_test(folder: Path, planned: PlannedRun) -> AbTest:
             attempts[moment.episode] = AbEpisode(
                 index, moment.episode, is_valid, reason="" if is_valid else reason
             )
-    entries = LedgerFollower(folder / "ledger.jsonl").new()
+    entries = LedgerFollower(folder / LEDGER).new()
     return AbTest(plan, planned.rule, with_labels(attempts.values(), entries))
 
 

@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.data.ledger import LedgerFollower
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
+from dsrl_core.data.ledger import LEDGER, LedgerFollower, standing_labels
 from dsrl_core.data.timeline import Moment, read_timeline
-from dsrl_core.episode_labels import standing_labels
 from dsrl_core.errors import DsrlError, InvalidFile
 from dsrl_core.evaluation.ab_run import read_plans, recorded_test
 from dsrl_core.evaluation.ab_test import AbTest
@@ -128,12 +127,12 @@ def read_run(folder: Path) -> RunData:
     Raises:
         DsrlError: there is no run in it, or its ledger or plans cannot be what was written.
     """
-    if not (folder / "episodes").is_dir():
+    if not (folder / EPISODES).is_dir():
         raise DsrlError(
             f"there is no run in {folder}: expected a folder with episodes/ and ledger.jsonl, as "
             "./dsrl up, demo and launch files write it"
         )
-    entries = LedgerFollower(folder / "ledger.jsonl").new()
+    entries = LedgerFollower(folder / LEDGER).new()
     standing = standing_labels(entries)
     comparisons = tuple(recorded_test(folder, planned) for planned in read_plans(folder))
     codes = {
@@ -142,7 +141,7 @@ def read_run(folder: Path) -> RunData:
         if not test.should_stop
         for attempt in test.episodes
     }
-    store = EpisodeStore(folder / "episodes")
+    store = EpisodeStore(folder / EPISODES)
     episodes, unreadable = [], []
     for number in store.numbers():
         try:

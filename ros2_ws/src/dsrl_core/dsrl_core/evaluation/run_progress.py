@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from dsrl_core.episode_labels import standing_labels
+from dsrl_core.data.ledger import standing_labels
 from dsrl_core.evaluation.budget import Budget, busy_s
 from dsrl_core.evaluation.progress import episodes_to_target
 from dsrl_core.status import EpisodeStatus, RecordedEpisode, RunBudget

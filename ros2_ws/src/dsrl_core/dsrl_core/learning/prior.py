@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.data.ledger import LedgerFollower
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
+from dsrl_core.data.ledger import LEDGER, LedgerFollower, standing_labels
 from dsrl_core.errors import DsrlError, InvalidFile
 from dsrl_core.learning.learner import TASK_KEY, Learner
-from dsrl_core.types import Label, Mode, Outcome
+from dsrl_core.types import Label, Mode
 
-EPISODES = "episodes"
-LEDGER = "ledger.jsonl"
 """In a run's folder."""
 
 
@@ -31,10 +29,7 @@ class Prior:
         Raises:
             InvalidFile: it is no folder of a run.
         """
-        labels: dict[int, Label] = {}
-        for label in read_ledger(folder):
-            labels[label.episode] = label
-        labels = {n: label for n, label in labels.items() if label.outcome is not Outcome.UNDO}
+        labels = standing_labels(read_ledger(folder))
         return Prior(folder, EpisodeStore(folder / EPISODES), labels)
 
     def feed(self, learner: Learner, source: int) -> list[str]:

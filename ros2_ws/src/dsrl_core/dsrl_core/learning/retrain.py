@@ -17,11 +17,11 @@ from typing import IO, Any, Final, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue
 from dsrl_core.learning.guard import GuardConfig
 from dsrl_core.learning.learner import LearnedTask, Learner
-from dsrl_core.learning.prior import EPISODES, Prior, read_ledger
+from dsrl_core.learning.prior import Prior, read_ledger
 from dsrl_core.learning.run_record import read_about, read_versions
 from dsrl_core.learning.training_run import TrainingRun
 from dsrl_core.specs import RewardSpec, SteeringSpec, TaskSpec

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from dsrl_core.episode_labels import standing_labels
+from dsrl_core.data.ledger import standing_labels
 from dsrl_core.status import (
     EpisodeStatus,
     LearnerStatus,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.errors import InvalidValue
 from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, told_in_advance
 from dsrl_core.learning.prior import Prior
@@ -75,7 +75,7 @@ def up(
     options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides), namespace, joy)
     console = Console()
     with GraphSession(task, out, seed, options) as session:
-        first = EpisodeStore(out / "episodes").next_number()
+        first = EpisodeStore(out / EPISODES).next_number()
         console.print(
             f"The graph is up on {where(domain(), namespace)}; everything goes to {out}.\n{plan}"
             f"Label every episode from another terminal: {_BUTTONS}\n"

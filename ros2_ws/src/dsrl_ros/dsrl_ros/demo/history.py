@@ -9,12 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.data.ledger import LedgerFollower
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
+from dsrl_core.data.ledger import LEDGER, LedgerFollower, standing_labels
 from dsrl_core.types import Mode, Outcome
-
-EPISODES: Final = "episodes"
-LEDGER: Final = "ledger.jsonl"
 
 _PACKAGES: Final = (
     "dsrl_core",
@@ -30,16 +27,11 @@ _PACKAGES: Final = (
 
 def training_outcomes(out: Path) -> tuple[Outcome, ...]:
     """Outcomes of the labelled training episodes in a run's folder, in order."""
-    outcomes: dict[int, Outcome] = {}
-    for label in LedgerFollower(out / LEDGER).new():
-        if label.outcome is Outcome.UNDO:
-            outcomes.pop(label.episode, None)
-        else:
-            outcomes[label.episode] = label.outcome
+    labels = standing_labels(LedgerFollower(out / LEDGER).new())
     store = EpisodeStore(out / EPISODES)
-    episodes = (store.read(number) for number in store.numbers() if number in outcomes)
+    episodes = (store.read(number) for number in store.numbers() if number in labels)
     return tuple(
-        outcomes[episode.number]
+        labels[episode.number].outcome
         for episode in episodes
         if episode.mode is Mode.TRAIN and episode.is_valid
     )

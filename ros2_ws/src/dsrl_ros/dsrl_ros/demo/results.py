@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from dsrl_core.catalog import Catalog
+from dsrl_core.data.episode_store import EPISODES
+from dsrl_core.data.ledger import LEDGER
 from dsrl_core.evaluation.plots import plot_learning_curve
 from dsrl_core.evaluation.report import CURVE, FILM, REPORT_FILE, write_report
 from dsrl_core.evaluation.statistics import Latency
 from dsrl_core.evaluation.summary import Measured, Summary
 from dsrl_core.policies.wire import RemotePolicy
 from dsrl_ros.demo.beside import Film
-from dsrl_ros.demo.history import EPISODES, latencies_s
+from dsrl_ros.demo.history import latencies_s
 from dsrl_ros.demo.record import Record
 from dsrl_ros.paths import domain, policy_endpoint
 
@@ -59,7 +61,7 @@ def write_results(record: Record) -> None:
         FILM: FILM_FILE,
         "the same film, for players": PLAYER_FILE,
         "recorded episodes": EPISODES,
-        "labels": "ledger.jsonl",
+        "labels": LEDGER,
         "TensorBoard events": "tensorboard",
         "logs of the nodes": "log",
         "report": REPORT_FILE,

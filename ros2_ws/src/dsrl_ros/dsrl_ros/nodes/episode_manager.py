@@ -8,8 +8,8 @@ from pathlib import Path
 
 from std_srvs.srv import Trigger
 
-from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.data.ledger import LabelLedger
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
+from dsrl_core.data.ledger import LEDGER, LabelLedger
 from dsrl_core.data.timeline import Timeline
 from dsrl_core.episode_manager import EpisodeManager
 from dsrl_core.episode_run import ResetWanted
@@ -57,14 +57,14 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         known = catalog()
         task = known.task(self.parameters.task)
         out = Path(self.parameters.out)
-        self._ledger = LabelLedger(out / "ledger.jsonl")
+        self._ledger = LabelLedger(out / LEDGER)
         if self._ledger.torn:
             self.get_logger().warning(self._ledger.torn)
         labelled = max((label.episode for label in self._ledger.entries), default=-1)
         self._manager = EpisodeManager(
             self._ledger,
             task.time_limit_ns,
-            max(labelled + 1, EpisodeStore(out / "episodes").next_number()),
+            max(labelled + 1, EpisodeStore(out / EPISODES).next_number()),
             wait_for_learner=self.parameters.lock_step,
             evaluation_share=self.parameters.evaluation_share,
             # Who resets the world presses start already.

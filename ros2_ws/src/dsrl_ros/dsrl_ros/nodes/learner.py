@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.data.ledger import LedgerFollower
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
+from dsrl_core.data.ledger import LEDGER, LedgerFollower
 from dsrl_core.health import learner_health
 from dsrl_core.learning.alarms import NAMES
 from dsrl_core.learning.checkpoints import Checkpoints
@@ -54,7 +54,7 @@ class LearnerNode(DsrlNode[LearnerParameters]):
         guard = GuardConfig(acts=given.guard, level=given.guard_level)
         priors = [Prior.of(Path(folder)) for folder in given.prior.split(":") if folder]
         out = Path(given.out)
-        store = EpisodeStore(out / "episodes")
+        store = EpisodeStore(out / EPISODES)
         self._record = RunRecord(
             out, about_run(learned, given.seed, guard, [str(p.folder) for p in priors])
         )
@@ -66,7 +66,7 @@ class LearnerNode(DsrlNode[LearnerParameters]):
             Checkpoints(out / CHECKPOINTS),
             self._on_version,
         )
-        self._ledger = LedgerFollower(out / "ledger.jsonl")
+        self._ledger = LedgerFollower(out / LEDGER)
         self._board = SummaryWriter(str(out / "tensorboard"))
         self._rate = 0.0
         self._told = LearnerStatus()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dsrl_core.data.decision_codec import own_codec
 from dsrl_core.data.episode_assembly import EpisodeAssembly
-from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.errors import DsrlError
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, RecordedEpisode
 from dsrl_core.types import Episode
@@ -32,7 +32,7 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
 
     def __init__(self) -> None:
         super().__init__("rollout_recorder", RolloutRecorderParameters)
-        self._store = EpisodeStore(Path(self.parameters.out) / "episodes")
+        self._store = EpisodeStore(Path(self.parameters.out) / EPISODES)
         for path in self._store.set_aside:
             self.get_logger().warning(f"an interrupted write was moved to {path}")
         own_codec()  # takes a moment the first time

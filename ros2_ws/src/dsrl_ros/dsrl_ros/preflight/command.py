@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from dsrl_core.data.episode_store import EPISODES
+from dsrl_core.data.ledger import LEDGER
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.policies import load_policy
 from dsrl_core.policies.backend import PolicyBackend
@@ -18,7 +20,7 @@ from dsrl_core.steering.preflight.examination import Effort, conclude, examine
 from dsrl_core.steering.preflight.judging import judge
 from dsrl_core.steering.preflight.noise_kinds import NoiseKind
 from dsrl_core.steering.preflight.preflight_file import to_json
-from dsrl_core.steering.preflight.recorded import EPISODES, LEDGER, read_recorded
+from dsrl_core.steering.preflight.recorded import read_recorded
 from dsrl_core.steering.preflight.thresholds import THRESHOLDS
 from dsrl_core.steering.preflight.views import views_of
 

@@ -10,12 +10,11 @@ from typing import Any, Final, Literal, Protocol
 
 import yaml
 
-from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.data.importers.importing import EPISODES, LEDGER
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.data.importers.lerobot_export import LeRobotWriter
 from dsrl_core.data.importers.robomimic_export import RobomimicWriter
 from dsrl_core.data.importers.steps import EpisodeSteps, LeftOut, steps_of
-from dsrl_core.data.ledger import LedgerFollower
+from dsrl_core.data.ledger import LEDGER, LedgerFollower
 from dsrl_core.errors import DsrlError
 from dsrl_core.specs import PolicySpec
 from dsrl_core.types import Episode, Label

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.data.importers.building import (
     build_episode,
     content_digest,
@@ -19,13 +19,11 @@ from dsrl_core.data.importers.building import (
 from dsrl_core.data.importers.mapping import DatasetMapping
 from dsrl_core.data.importers.source import BadEpisode, SourceEpisode, open_dataset
 from dsrl_core.data.importers.trajectory import read_trajectory, stride_of
-from dsrl_core.data.ledger import LabelLedger
+from dsrl_core.data.ledger import LEDGER, LabelLedger
 from dsrl_core.specs import PolicySpec
 from dsrl_core.types import Label, Outcome
 
 AUTHOR: Final = "import"
-EPISODES: Final = "episodes"
-LEDGER: Final = "ledger.jsonl"
 """In a run's folder, where the nodes look for them."""
 
 
