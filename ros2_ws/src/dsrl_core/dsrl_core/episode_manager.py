@@ -29,7 +29,6 @@ REPEATS_MAX: Final = 3
 """Invalid episodes in a row after which a run is given up."""
 OVERTIME_NS: Final = 2_000_000_000
 """A running episode that is not ended so long after its deadline is given up."""
-HOW_TO_RESUME: Final = "mend it, then let the arm go on: ./dsrl resume, or the button"
 
 
 class EpisodeManager:
@@ -156,24 +155,23 @@ class EpisodeManager:
     def safety(self, safety: SafetyStatus) -> None:
         """While the arm is held a running episode becomes invalid and none begins; then the run
         goes on from a reset."""
-        before, self._hold = self._hold, safety.hold
+        before, self._hold = self._hold, safety.hold_to_mend
         if self._hold == before:
             return
-        phase, told = self.status.phase, f"{self._hold}; {HOW_TO_RESUME}"
-        self.reset_wanted = None
+        phase, self.reset_wanted = self.status.phase, None
         if not self._hold:
             if phase is Phase.RESETTING:
                 self._want_reset()
             elif phase is Phase.IDLE:
                 self._change(message="the arm may move again")
         elif phase is Phase.RUNNING:
-            self.lost(told)
+            self.lost(self._hold)
         elif phase is Phase.DONE and self.status.outcome == INVALID:
-            self._change(message=f"invalid: {told}")
+            self._change(message=f"invalid: {self._hold}")
         elif phase in (Phase.IDLE, Phase.RESETTING, Phase.READY):
             # Where the arm will be after a hold nobody knows: READY is not ready any more.
             is_ready = phase is Phase.READY
-            self._change(phase=Phase.RESETTING if is_ready else phase, message=told)
+            self._change(phase=Phase.RESETTING if is_ready else phase, message=self._hold)
 
     def learner_progress(self, learner: LearnerStatus) -> None:
         self._learner.progress = learner
@@ -236,7 +234,7 @@ class EpisodeManager:
         self._want_reset()
 
     def _want_reset(self) -> None:
-        self._change(message=f"{self._hold}; {HOW_TO_RESUME}" if self._hold else "")
+        self._change(message=self._hold)
         if not self._hold:
             self.reset_wanted = ResetWanted(self.status.episode, self.status.seed)
 

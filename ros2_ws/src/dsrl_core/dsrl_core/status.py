@@ -120,6 +120,12 @@ class SafetyStatus:
         """Why the arm is held, for people; empty: it is not."""
         return f"the arm is held ({self.rule}): {self.reason}" if self.held else ""
 
+    @property
+    def hold_to_mend(self) -> str:
+        """The same, and what a person is to do about it; empty: the arm is not held."""
+        how = "mend it, then let the arm go on: ./dsrl resume, or the button"
+        return f"{self.hold}; {how}" if self.held else ""
+
 
 @dataclass(frozen=True)
 class RunBudget:

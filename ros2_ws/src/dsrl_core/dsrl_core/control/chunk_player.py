@@ -24,6 +24,7 @@ import numpy as np
 
 from dsrl_core.control.actions import Actions
 from dsrl_core.control.chunk_check import misfit
+from dsrl_core.control.commanded_width import CommandedWidth
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.reference import Reference
 from dsrl_core.control.safety import Safety
@@ -37,8 +38,6 @@ from dsrl_core.types import (
     to_nanoseconds,
 )
 
-GRIPPER_STEP_M: Final = 1e-3
-"""A commanded width that differs by less is not sent."""
 RETURN_SHARE: Final = 0.2
 """Share of the largest velocities at which the arm is brought back to a start."""
 _STREAM_PERIODS: Final = 2
@@ -85,6 +84,7 @@ class ChunkPlayer:
         self._reference = Reference(
             self._actions, safety, self._row_ns, self._period_ns, stops_at_end
         )
+        self._commanded = CommandedWidth()
         self._goal: Float64Array | None = None
         self._returning: ReturnState = "none"
         self._chunk: Float64Array | None = None
@@ -119,7 +119,7 @@ class ChunkPlayer:
         self._deadline_ns = deadline_ns
         self._pending = self._answered = self._final = None
         self._sequence = 0
-        self._gripper_width_m: float | None = None
+        self._commanded.forget()
 
     def begin_return(self, now_ns: int, measured: Float64Array, joints: Float64Array) -> None:
         """Bring the arm from where it is measured to rest at joints (joints,) [rad], slowly."""
@@ -147,7 +147,8 @@ class ChunkPlayer:
             return f"{reason}: {detail}"
         self._chunk = decision.chunk.astype(np.float64)
         self._reference.load(self._chunk)
-        self._is_new, self._width_row = True, -1
+        self._commanded.begin_chunk()
+        self._is_new = True
         self._sequence = decision.sequence + 1
         self._answered, self._pending = self._pending, None
         return None
@@ -243,23 +244,15 @@ class ChunkPlayer:
         return SetPoint(now_ns, motion.position, motion.velocity)
 
     def _width(self, reach_ns: int) -> float | None:
-        """A new width of the actions up to the one that is under way at a time, or None."""
-        assert self._chunk is not None
+        """A new width [m] of the actions up to the one that is under way at a time, or None."""
+        chunk = self._chunk
+        assert chunk is not None
         row = min((reach_ns - 1 - self._start_ns) // self._row_ns, self._shape[0] - 1)
-        width = None
-        while self._width_row < row:
-            self._width_row += 1
-            wanted = self._actions.width_m(self._chunk[self._width_row])
-            changed = self._new_width(self._safety.gripper_width(wanted))
-            width = width if changed is None else changed
-        return width
 
-    def _new_width(self, width_m: float) -> float | None:
-        last = self._gripper_width_m
-        if last is not None and abs(width_m - last) <= GRIPPER_STEP_M:
-            return None
-        self._gripper_width_m = width_m
-        return width_m
+        def allowed_m(row: int) -> float:
+            return self._safety.gripper_width(self._actions.width_m(chunk[row]))
+
+        return self._commanded.up_to(row, allowed_m)
 
     # The episode.
 

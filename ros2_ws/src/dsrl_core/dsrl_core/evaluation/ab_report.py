@@ -10,8 +10,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from dsrl_core.errors import DsrlError
 from dsrl_core.evaluation.ab_episodes import AbEpisode
 from dsrl_core.evaluation.ab_plot import plot_difference
@@ -19,9 +17,9 @@ from dsrl_core.evaluation.ab_rule import Forecast
 from dsrl_core.evaluation.ab_test import AbTest, ArmResult
 from dsrl_core.evaluation.confidence_sequence import Interval
 from dsrl_core.evaluation.exact_interval import clopper_pearson_interval
+from dsrl_core.evaluation.rendering import rendered
 from dsrl_core.types import NANOSECONDS_PER_SECOND, Label, Outcome
 
-_TEMPLATES: Final = Path(__file__).parent / "templates"
 _NEVER_RANDOM: Final = (
     "That both arms ran on one robot, in one place, with one frozen policy, on the resets of one "
     "series: what is shown holds for these.",
@@ -101,16 +99,10 @@ class Correction(NamedTuple):
 
 def render_ab_report(test: AbTest, facts: AbFacts, unblinding: Unblinding | None) -> str:
     """The report as HTML; without an unblinding nothing of the arms' results is in it."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     opened = unblinding is not None
     picture = base64.b64encode(plot_difference(test)).decode("ascii") if opened else ""
-    return environment.get_template("ab_report.html.j2").render(
+    return rendered(
+        "ab_report.html.j2",
         t=test,
         f=facts,
         unblinding=unblinding,

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from dsrl_core.errors import DsrlError
+from dsrl_core.evaluation.rendering import rendered
 from dsrl_core.evaluation.statistics import SuccessCount
 from dsrl_core.evaluation.summary import Measured, Settings, Summary
 from dsrl_core.types import Outcome
@@ -25,7 +24,6 @@ EMBED_MAX_BYTES: Final = 6_000_000
 GROUP: Final = 10
 """Training episodes per line of the table of training outcomes."""
 
-_TEMPLATES: Final = Path(__file__).parent / "templates"
 _ROWS: Final = (
     (Measured.BASE, "Base policy", "noise from N(0, I): the frozen policy as it was made"),
     (Measured.ZERO_NOISE, "Zero noise", "always w = 0"),
@@ -77,14 +75,8 @@ class Media:
 
 def render_report(summary: Summary, folder: Path) -> str:
     """The report as HTML; pictures are read from `folder` by `summary.files`."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.j2").render(
+    return rendered(
+        "report.html.j2",
         s=summary,
         base=summary.count(Measured.BASE),
         steered=summary.count(Measured.STEERED),

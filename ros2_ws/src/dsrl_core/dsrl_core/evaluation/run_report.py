@@ -11,11 +11,10 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from dsrl_core.errors import DsrlError
 from dsrl_core.evaluation.budget import Activity, busy_s
 from dsrl_core.evaluation.rate_difference import RateDifference
+from dsrl_core.evaluation.rendering import rendered
 from dsrl_core.evaluation.run_data import EpisodeFacts, RunData
 from dsrl_core.evaluation.run_figures import (
     curve_figure,
@@ -24,15 +23,13 @@ from dsrl_core.evaluation.run_figures import (
     tool_path,
     tool_points,
 )
+from dsrl_core.evaluation.run_progress import RECENT
 from dsrl_core.evaluation.statistics import SuccessCount
 from dsrl_core.specs import PolicySpec
 from dsrl_core.types import Label, Mode, Outcome
 
-LATEST: Final = 20
-"""Steered episodes that "at the end" is of."""
 STRIPS: Final = 12
 """Failures, the latest, of which a film strip is shown."""
-_TEMPLATES: Final = Path(__file__).parent / "templates"
 _PERSON: Final = (Activity.LABELLING, Activity.WAITING_PERSON)
 
 
@@ -123,18 +120,12 @@ def render_run_report(
     `policies`: by name, so that the tool's way can be drawn where no pictures were recorded;
     `versions`: of what made the report.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     chapters = [_chapter(run, policies) for run in runs]
-    return environment.get_template("run_report.html.j2").render(
+    return rendered(
+        "run_report.html.j2",
         chapters=chapters,
         curve=curve_figure(runs),
-        latest=LATEST,
+        latest=RECENT,
         differences=[
             RateDifference.of(chapters[0].run.name, _end(runs[0]), run.name, _end(run))
             for run in runs[1:]
@@ -191,7 +182,7 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, object]
 
 def _end(run: RunData) -> SuccessCount:
     counted = [e for e in run.steered if e.outcome in ("success", "failure")]
-    return run.count(counted[-LATEST:])
+    return run.count(counted[-RECENT:])
 
 
 def _rates(run: RunData) -> list[RateRow]:
@@ -205,7 +196,7 @@ def _rates(run: RunData) -> list[RateRow]:
         ),
         RateRow("steered, evaluations", run.count([e for e in steered if e.mode is Mode.EVAL])),
         RateRow("distilled actor alone", run.count(of_mode[Mode.ACTOR])),
-        RateRow(f"steered, latest {LATEST}", _end(run)),
+        RateRow(f"steered, latest {RECENT}", _end(run)),
     ]
     return [row for row in rows if row.count.trials]
 
