@@ -126,6 +126,8 @@ def _steering(learner: LearnerStatus) -> str:
 
 def _settled_nodes(client: GraphClient) -> set[str]:
     """Names of the nodes, once no new one has turned up for a while."""
+    # Somebody's word was heard; names come by a way of their own, which may take longer.
+    client.wait_for("name of a node", lambda: bool(client.node_names()), HEAR_S)
     found: set[str] = set()
     while (names := client.node_names()) - found:
         found |= names
