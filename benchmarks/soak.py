@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from rich.table import Table
 from soak_watch import MARK, SHARED_MEMORY, left_in_shared_memory, marked_processes
 
 from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.errors import InvalidValue
 from dsrl_core.evaluation.growth import growth
 
 RUN = Path(__file__).parent / "soak_run.py"
@@ -65,6 +67,10 @@ def soak(asked: argparse.Namespace) -> dict[str, Any]:
         temporary.mkdir()
         run_process(folder, asked, {MARK: mark, "TMPDIR": str(temporary)})
         found: dict[str, Any] = json.loads((folder / "run.json").read_text())
+        if found["ended_early_by"]:
+            kept = Path(tempfile.mkdtemp(prefix="dsrl-soak-log-"))
+            shutil.copytree(folder / "run" / "log", kept, dirs_exist_ok=True)
+            print(f"what the processes said: {kept}", flush=True)
         store = EpisodeStore(folder / "run" / "episodes")
         ended = Counter(store.read(number).end_reason for number in store.numbers())
         left = {
@@ -114,7 +120,12 @@ def judge(samples: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
                 series[f"{name}, {quantity}"] = (quantity, values)
     verdicts = {}
     for title, (quantity, values) in series.items():
-        found, allowed = growth(hours, values, WARM_UP), ALLOWED[quantity]
+        try:
+            found, allowed = growth(hours, values, WARM_UP), ALLOWED[quantity]
+        except InvalidValue as error:
+            # The rest of what was seen is told nevertheless.
+            print(f"nothing is known of growth: {error}", flush=True)
+            return {}
         verdict = "flat" if found.is_flat(allowed) else "grows"
         if not found.is_sure(allowed):
             verdict = "open"
