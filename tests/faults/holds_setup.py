@@ -55,13 +55,14 @@ def assert_held_until_a_person_resumes(cell: Cell, fault: Fault) -> None:
     and after a person's resume an arm moves again."""
     client = cell.client
 
-    episode = held_by(cell, fault)
-
-    assert client.safety is not None
-    assert client.safety.rule in fault.rules, client.safety
-    assert client.safety.reason
-    rule = client.safety.rule
-    fault.mend(cell)
+    try:
+        episode = held_by(cell, fault)
+        assert client.safety is not None
+        assert client.safety.rule in fault.rules, client.safety
+        assert client.safety.reason
+        rule = client.safety.rule
+    finally:
+        fault.mend(cell)
     client.wait_for("record", lambda: episode in client.recorded, WAIT_S)
     assert client.recorded[episode].end_reason == INVALID
     client.wait_for("its end", lambda: not cell.is_in(Phase.RUNNING), WAIT_S)

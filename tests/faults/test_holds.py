@@ -13,8 +13,9 @@ from dsrl_sim.cell import WAIT_S, Cell
 from dsrl_sim.faults import FAULTS, Fault
 from tests.faults.holds_setup import assert_held_until_a_person_resumes, cell_of
 
-# A simulator that is late for want of time is not taken for one that stopped.
-PATIENCE = ("chunk_player.patience=60", "chunk_player.chunk_wait_s=1.5")
+# A simulator that is late for want of time is not taken for one that stopped (0.05 s times 40), and
+# one that stopped is missed before the chunks that nobody can make without it.
+PATIENCE = ("chunk_player.patience=40", "chunk_player.chunk_wait_s=3.5")
 
 
 @pytest.fixture(scope="module")

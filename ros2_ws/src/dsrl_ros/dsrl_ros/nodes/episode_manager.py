@@ -98,9 +98,11 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         topics.CHUNK_REQUEST.subscribe(
             self, self._on_request, on_lost=lambda: self._on_lost("chunk_player")
         )
-        topics.SIM_SUCCESS.subscribe(
-            self, lambda _: None, on_lost=lambda: self._on_lost("franka_sim")
-        )
+        if self.parameters.lock_step:
+            # In real time the chunk player misses the robot's states, and holds the arm.
+            topics.SIM_SUCCESS.subscribe(
+                self, lambda _: None, on_lost=lambda: self._on_lost("franka_sim")
+            )
         OperatorServices(self, self._manager, self._ledger, self._say, self._after_event)
         self.wall_timer(0.1, self._on_timer)
         self.wall_timer(_BUDGET_S, self._tell_budget)
