@@ -53,8 +53,7 @@ class LockStep:
 
     def press_stop(self, reason: str) -> None:
         """Hold the arm where it is: the world stands still from now on."""
-        now_ns = 0 if self._state is None else stamp_of(self._state)
-        self._playing.halt("stop", reason, now_ns)
+        self._halt("stop", reason)
 
     def why_not_resume(self) -> str:
         return ""
@@ -76,6 +75,13 @@ class LockStep:
     def _on_chunk(self, message: msg.ActionChunk) -> None:
         if self._playing.take(message):
             self._tick()
+        elif self._playing.unusable:
+            # Time stands still until a chunk comes, and an equal request gets an equal answer.
+            self._halt("bad_chunk", self._playing.unusable)
+
+    def _halt(self, rule: str, reason: str) -> None:
+        now_ns = 0 if self._state is None else stamp_of(self._state)
+        self._playing.halt(rule, reason, now_ns)
 
     def _begin(self) -> None:
         """An episode begins at the very state that the world was reset to."""

@@ -45,6 +45,9 @@ class Playing:
         self._period_ns, self._join_ns = period_ns, join_ns
         self.status = EpisodeStatus()
         self.pace = Pace(period_ns)
+        self.unusable = ""
+        """Why the answer to the pending request, come just now, was refused: none other follows by
+        itself."""
         self._episode: int | None = None
         self._sent_ns = 0
         self._asked: ChunkRequest | None = None
@@ -82,12 +85,17 @@ class Playing:
                 self._send_request(self._player.end(self._sent_ns + self._period_ns, reason))
 
     def take(self, message: msg.ActionChunk) -> bool:
-        """Load a chunk that was asked for; whether it was accepted."""
-        if self._episode is None or self._player.pending is None:
+        """Load a chunk that was asked for; whether it was accepted, else see `unusable`."""
+        self.unusable = ""
+        pending = self._player.pending
+        if self._episode is None or pending is None:
             return False
-        refused = self._player.load(decision_from_message(message))
+        decision = decision_from_message(message)
+        refused = self._player.load(decision)
         if refused is not None:
             self._node.get_logger().warning(f"chunk refused: {refused}")
+            if (decision.episode, decision.sequence) == (pending.episode, pending.sequence):
+                self.unusable = refused
         return refused is None
 
     def begin(self, now_ns: int, measured: Float64Array) -> bool:

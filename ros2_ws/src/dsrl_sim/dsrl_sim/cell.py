@@ -130,6 +130,10 @@ class Cell:
         """This chunk (rows, columns) instead of the noise actor's, which lives, of an observation
         so long ago [s]; negative: in the future."""
         self.hide_object(True)
+        self.answer_also(chunk, late_s)
+
+    def answer_also(self, chunk: Float32Array, late_s: float = 0.0) -> None:
+        """As `answer_with`, whatever the noise actor does."""
         self.answered = 0
 
         def answer(message: Any) -> None:
@@ -147,6 +151,10 @@ class Cell:
     def answer_no_more(self) -> None:
         self._answer = None
         self.hide_object(False)
+
+    def answer_nothing_also(self) -> None:
+        """The end of `answer_also`."""
+        self._answer = None
 
     # What a person does then.
 
