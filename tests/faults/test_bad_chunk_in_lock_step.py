@@ -1,4 +1,4 @@
-"""In lock-step, where nothing is ever late, a chunk that cannot be played does not stall the run."""
+"""In lock-step, where nothing is ever late, a chunk that cannot be played does not stall a run."""
 
 from __future__ import annotations
 
