@@ -119,9 +119,12 @@ class _Hands:
         return int(deserialize_message(self._state, FrankaRobotState).robot_mode)
 
     def _look(self) -> None:
-        if not self._recovery.is_ready or not self._resume.service_is_ready():
+        if not self._resume.service_is_ready():
             return
         step = self._resuming.step(self._mode, time.monotonic())
+        if step in (Step.CLEAR_ERROR, Step.ACTIVATE) and not self._recovery.is_ready:
+            # In lock-step no robot can be asked, and nothing but the hold is in the way.
+            step = Step.RESUME
         if step is Step.CLEAR_ERROR:
             self._recovery.clear_error()
         elif step is Step.ACTIVATE:
