@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy.stats import binomtest
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.evaluation.exact_interval import clopper_pearson_interval
-from dsrl_core.evaluation.statistics import Latency, SuccessCount, wilson_interval
+from dsrl_core.evaluation.statistics import CONFIDENCE, Latency, SuccessCount, wilson_interval
 from dsrl_core.types import Outcome
 
 
-def test_interval_agrees_with_wilsons_formula() -> None:
-    z = 1.959963984540054
-    p, n = 0.36, 100
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    assert wilson_interval(36, 100) == pytest.approx((centre - half, centre + half))
+@given(st.integers(1, 2000), st.data())
+def test_interval_agrees_with_scipys(trials: int, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, trials))
+    expected = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    assert wilson_interval(successes, trials) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_rate_makes_no_window_wait_for_a_large_import() -> None:
+    code = (
+        "import sys\n"
+        "from dsrl_core.operator.progress import rates_of\n"
+        "from dsrl_core.evaluation.statistics import SuccessCount\n"
+        "SuccessCount.of(3, 5)\n"
+        "print('scipy.stats' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "False"
 
 
 def test_nothing_tried_says_nothing() -> None:

@@ -1,5 +1,7 @@
-"""An operator's session on a real graph, by the window's own buttons: a run, corrections, a stop,
-the graph started again, an undo after that; and how soon a label is in the learner's replay."""
+"""An operator's session on a real graph, by the window's own buttons.
+
+Ten episodes, two corrections, a stop, the graph started again, an undo after that; and how soon a
+label is in the learner's replay."""
 
 from __future__ import annotations
 
@@ -133,33 +135,30 @@ def test_a_session_by_the_windows_buttons(operator: Operator) -> None:
     operator.starts_the_graph()
     operator.widget.restore({"mode": "train", "count": "10"})
     operator.clicks("start")
-    for episode in range(4):
+    for episode in range(8):
         operator.watches(episode)
         operator.labels("success" if episode % 2 else "failure")
-    operator.watches(4)
+    operator.watches(8)
     operator.chooses(1)
     operator.labels("relabel_failure")
     operator.chooses(0)
     operator.labels("relabel_discard")
     operator.labels("success")
     assert operator.outcomes() == [
-        (0, "failure", 0),
-        (1, "success", 0),
-        (2, "failure", 0),
-        (3, "success", 0),
+        *((episode, "success" if episode % 2 else "failure", 0) for episode in range(8)),
         (1, "failure", 2),
         (0, "discard", 1),
-        (4, "success", 0),
+        (8, "success", 0),
     ]
 
-    operator.awaits("next episode", lambda: operator.phase == (5, Phase.RUNNING))
+    operator.awaits("next episode", lambda: operator.phase == (9, Phase.RUNNING))
     operator.clicks("stop")
     operator.awaits("hold", lambda: operator.heard.held)
     operator.awaits("invalid episode", lambda: not operator.button("success").isEnabled())
     operator.clicks("start")
     operator.clicks("yes")
     operator.awaits("arm that goes on", lambda: not operator.heard.held)
-    operator.awaits("repeated episode", lambda: operator.phase[0] == 6 and operator.is_decided())
+    operator.awaits("repeated episode", lambda: operator.phase[0] == 10 and operator.is_decided())
     operator.labels("failure")
 
     before = operator.outcomes()
@@ -169,8 +168,8 @@ def test_a_session_by_the_windows_buttons(operator: Operator) -> None:
     operator.starts_the_graph()
     operator.awaits("old ledger", lambda: len(operator.heard.entries) == len(before))
     operator.labels("undo")
-    assert operator.outcomes() == [*before, (6, "undo", 8)]
-    assert 6 not in operator.heard.standing()
+    assert operator.outcomes() == [*before, (10, "undo", 12)]
+    assert 10 not in operator.heard.standing()
 
     assert operator.heard.entries[-1].outcome is Outcome.UNDO
     assert operator.heard.entries[-1].author == "anna"
