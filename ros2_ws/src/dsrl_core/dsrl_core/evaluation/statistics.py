@@ -35,8 +35,8 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
         )
     if trials == 0:
         return 0.0, 1.0
-    # Not scipy.stats': its import takes a second or two, for which the operator's window stood still
-    # at the first label.
+    # Not by scipy.stats: its import takes a second or two, for which the operator's window stood
+    # still at the first label.
     rate = successes / trials
     middle = rate + _QUANTILE**2 / (2 * trials)
     half = _QUANTILE * math.sqrt(rate * (1 - rate) / trials + _QUANTILE**2 / (4 * trials**2))
