@@ -17,7 +17,7 @@ from dsrl_core.episode_run import NextEpisode, Run
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue, UnknownName
 from dsrl_core.evaluation.ab_episodes import AbEpisode
 from dsrl_core.evaluation.ab_plan import AbPlan, Arm
-from dsrl_core.evaluation.ab_rule import StopRule, earliest_stop
+from dsrl_core.evaluation.ab_rule import Forecast, StopRule, earliest_stop, forecast
 from dsrl_core.evaluation.ab_test import AbTest
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import INVALID, RUN_AB
@@ -26,6 +26,8 @@ from dsrl_core.types import Label, Mode
 _ARMS: Final = 2
 _MANY: Final = 1000
 """Pairs: more than any comparison on a robot has."""
+_ASSUMED_RATES: Final = (0.3, 0.9)
+"""Of the arms, for what is expected in advance: a base, and what steering is for."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,8 @@ class PlannedRun:
     """UTC, ISO 8601."""
     seal: str
     """SHA-256 of the plan's key and of the stop rule."""
+    resets_match: bool = True
+    """Whether a simulator puts things where a reset's number says; False: a person does."""
 
     @property
     def rule(self) -> StopRule:
@@ -178,13 +182,25 @@ def told_in_advance(run: ComparisonRun) -> str:
             f"at most {most} episodes, which are too few to show any difference: expected "
             f"{2 * (earliest_stop(run.rule, _MANY) or _MANY)} or more"
         )
+    usual = 2 * expectation(run.rule, run.plan.pairs).median_pairs
+    low, high = (f"{rate:.0%}" for rate in _ASSUMED_RATES)
     return (
-        f"{2 * least} episodes at least, {most} at most; what was invalid or discarded is repeated"
+        f"{2 * least} episodes at least, {most} at most, {usual} in the median if {low} of one "
+        f"arm's and {high} of the other's succeed; what was invalid or discarded is repeated"
     )
 
 
-def write_plan(folder: Path, run: ComparisonRun, first_episode: int) -> Path:
+def expectation(rule: StopRule, pairs: int) -> Forecast:
+    """What is expected in advance of a comparison, at assumed rates."""
+    return forecast(rule, _ASSUMED_RATES, pairs)
+
+
+def write_plan(
+    folder: Path, run: ComparisonRun, first_episode: int, resets_match: bool = True
+) -> Path:
     """Write a comparison's plan down; whoever reads it knows the order.
+
+    `resets_match`: whether a simulator puts things where a reset's number says.
 
     Raises:
         DsrlError: it cannot be written.
@@ -202,6 +218,7 @@ def write_plan(folder: Path, run: ComparisonRun, first_episode: int) -> Path:
         run.rule.margin,
         datetime.now(UTC).isoformat(timespec="seconds"),
         seal_of(plan, run.rule),
+        resets_match,
     )
     path = folder / f"ab-{first_episode:06d}.json"
     try:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dsrl_core.evaluation.ab_report import AbFacts, write_ab_report
-from dsrl_core.evaluation.ab_run import read_plans, recorded_test
+from dsrl_core.evaluation.ab_run import expectation, read_plans, recorded_test
 from dsrl_core.evaluation.ab_unblinding import unblind, unblinding_of
 from dsrl_core.evaluation.run_data import RunData
 
@@ -30,7 +30,13 @@ def write_ab_reports(run: RunData, versions: Mapping[str, str], open_early: bool
             )
         about = run.about
         title = f"{about.get('task', run.name)}, policy {about.get('policy', 'not known')}"
-        facts = AbFacts(title, planned_at=planned.planned_at, versions=versions)
+        facts = AbFacts(
+            title,
+            planned_at=planned.planned_at,
+            forecast=expectation(planned.rule, planned.pairs),
+            resets_match=planned.resets_match,
+            versions=versions,
+        )
         path = run.folder / f"ab-{planned.first_episode:06d}.html"
         written.append(write_ab_report(test, facts, opened, path))
     return written

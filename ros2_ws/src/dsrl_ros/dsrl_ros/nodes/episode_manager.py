@@ -119,7 +119,8 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             )
             response.first_episode = self._manager.run(wanted)
             if isinstance(wanted, ComparisonRun):
-                path = write_plan(Path(self.parameters.out), wanted, response.first_episode)
+                out, first = Path(self.parameters.out), response.first_episode
+                path = write_plan(out, wanted, first, resets_match=self.parameters.simulated)
                 response.message = f"{told_in_advance(wanted)}; sealed in {path}"
             response.accepted = True
         except DsrlError as error:
