@@ -74,9 +74,13 @@ class Playing:
     # What the graph says.
 
     def follow(self, message: msg.EpisodeStatus) -> None:
-        """Hear of an episode; one that is over here too is closed."""
+        """Hear of an episode; one that is over here too is closed.
+
+        Only the newest status is kept for who is busy: the next word may be that another one runs.
+        """
         self.status = status = status_from_message(message)
-        if status.phase is not Phase.RUNNING and self._episode is not None:
+        is_running = status.phase is Phase.RUNNING and status.episode == self._episode
+        if not is_running and self._episode is not None:
             self._episode = None
             if not self._player.is_over:
                 is_invalid = status.outcome == INVALID or not status.phase.is_over
