@@ -84,8 +84,8 @@ def eventful() -> AbTest:
     return replace(test, episodes=(*test.episodes, *again))
 
 
-def test_nothing_is_loaded_from_elsewhere(eventful: AbTest, tmp_path: Path) -> None:
-    path = write_ab_report(eventful, FACTS, OPENED, tmp_path / "ab.html")
+def test_nothing_is_loaded_from_elsewhere(eventful: AbTest, artefacts: Path) -> None:
+    path = write_ab_report(eventful, FACTS, OPENED, artefacts / "ab_report.html")
     page = Page(path.read_text())
     assert page.open == []
     assert len(page.sources) == 1

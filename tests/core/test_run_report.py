@@ -112,8 +112,9 @@ def test_run_is_read_as_it_was_recorded_and_labelled(folder: Path) -> None:
     assert run.episodes[3].frames[0].shape == (8, 20, 3)
 
 
-def test_report_loads_nothing_and_takes_no_text_for_html(folder: Path) -> None:
+def test_report_loads_nothing_and_takes_no_text_for_html(folder: Path, artefacts: Path) -> None:
     text = render_run_report([read_run(folder)], {}, {"python": "3"})
+    (artefacts / "run_report.html").write_text(text)
     assert not re.search(r"(?:src|href)=\"(?!data:)", text)
     assert "<b>slipped" not in text
     assert "slipped" in text

@@ -31,7 +31,7 @@ def filmed(graph: FakeGraph, widget: Any) -> None:
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (1000, 600)], ids=str)
 @pytest.mark.parametrize("scene", SCENES)
 def test_nothing_overlaps_and_every_word_fits(
-    application: Any, scene: str, size: tuple[int, int], tmp_path: Path
+    application: Any, scene: str, size: tuple[int, int], artefacts: Path
 ) -> None:
     from rqt_dsrl.qt import QtCore, QtWidgets
     from rqt_dsrl.widget import OperatorWidget
@@ -45,7 +45,7 @@ def test_nothing_overlaps_and_every_word_fits(
     for _ in range(3):
         application.processEvents()
     picture = widget.grab()
-    path = tmp_path / f"{scene}_{size[0]}x{size[1]}.png"
+    path = artefacts / f"{scene}_{size[0]}x{size[1]}.png"
     assert picture.save(str(path))
     assert (widget.width(), widget.height()) == size, "the window is not larger than asked for"
     shown = [
