@@ -125,6 +125,12 @@ FAULTS: Final = (
         Cell.go_on,
     ),
     Fault(
+        "episode manager hangs",
+        ("lost_episode_manager",),
+        lambda cell: cell.pause("episode_manager"),
+        Cell.go_on,
+    ),
+    Fault(
         "no chunk from a living actor",
         ("no_chunk",),
         lambda cell: cell.hide_object(True),

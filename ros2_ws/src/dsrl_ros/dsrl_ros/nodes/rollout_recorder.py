@@ -62,6 +62,8 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
             self.get_logger().error(f"episode {status.episode} is invalid: {reason}")
             assembly = self._assembly_of(status.episode)
             self._write(assembly.invalid(status.mode, status.seed, reason))
+            # One that was only away for a moment, and ends the episode itself, waits for this word.
+            self._announced.discard(status.episode)
 
     def _on_request(self, message: msg.ChunkRequest) -> None:
         self._assembly_of(message.episode).add_request(request_from_message(message))
