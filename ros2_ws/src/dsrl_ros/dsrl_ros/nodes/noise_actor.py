@@ -14,6 +14,7 @@ from dsrl_core.policies.wire import PolicyUnavailable, RemotePolicy
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, PolicyInfo
 from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.steering.policy_inputs import DecisionInputs, PolicyInputs, Seen
+from dsrl_core.steering.weights_in_use import Weights, WeightsInUse
 from dsrl_core.types import ChunkRequest, Decision, final_decision, to_nanoseconds
 from dsrl_interfaces import msg
 from dsrl_ros import topics
@@ -47,7 +48,8 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         self._served: PolicyInfo | None = None
         self._loop: DecisionLoop | None = None
         self._remote: RemotePolicy | None = None
-        self._weights: tuple[int, bytes] | None = None
+        self._weights = WeightsInUse()
+        self._steering: Weights | None = None
         self._pending: ChunkRequest | None = None
         self._pending_since_s = 0.0
         self._answered: tuple[ChunkRequest, msg.ActionChunk] | None = None
@@ -70,6 +72,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
 
     def _on_episode(self, message: msg.EpisodeStatus) -> None:
         self._status = status_from_message(message)
+        self._steer()
         self._answer()
 
     def _on_policy(self, message: msg.PolicyInfo) -> None:
@@ -91,18 +94,25 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             self._remote.close()
         self._remote = RemotePolicy(endpoint, self._policy, self.parameters.policy_timeout_s)
         self._loop = DecisionLoop(self._task, self._remote, self.parameters.seed)
-        if self._weights is not None:
-            self._loop.set_weights(*self._weights)
+        self._steering = None
+        self._steer()
 
     def _on_weights(self, message: msg.ActorWeights) -> None:
         weights = weights_from_message(message)
-        self._weights = (weights.version, weights.data)
-        if self._loop is not None:
-            try:
-                self._loop.set_weights(*self._weights)
-            except DsrlError as error:
-                self.get_logger().error(f"weights version {weights.version} refused: {error}")
+        self._weights.offer(Weights(weights.version, weights.data))
+        self._steer()
         self._answer()
+
+    def _steer(self) -> None:
+        """Decide with the weights that are due from now on."""
+        due = self._weights.choose(self._status)
+        if self._loop is None or due is None or due is self._steering:
+            return
+        self._steering = due
+        try:
+            self._loop.set_weights(*due)
+        except DsrlError as error:
+            self.get_logger().error(f"weights version {due.version} refused: {error}")
 
     def _on_request(self, message: msg.ChunkRequest) -> None:
         request = request_from_message(message)
