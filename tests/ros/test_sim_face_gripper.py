@@ -17,6 +17,8 @@ SUCCEEDED, CANCELED, ABORTED = (
     GoalStatus.STATUS_CANCELED,
     GoalStatus.STATUS_ABORTED,
 )
+SLOW_M_S = 0.01
+"""So that a command is still under way when it is stopped, however busy the machine is."""
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +41,12 @@ def test_gripper_commands_do_what_the_hand_does(arm: Client) -> None:
     wide.inner = wide.outer = 0.08
     grasp = arm.do(Grasp, "franka_gripper/grasp", width=0.03, speed=0.1, force=20.0, epsilon=wide)
     assert grasp.status == SUCCEEDED
+    assert arm.do(Homing, "franka_gripper/homing").result.success
 
 
 def test_a_second_command_waits_and_a_stop_aborts_the_first(arm: Client) -> None:
     arm.do(Move, "franka_gripper/move", width=0.0, speed=0.1)
-    first = arm.begin(Homing, "franka_gripper/homing", [])
+    first = arm.begin(Move, "franka_gripper/move", [], width=0.08, speed=SLOW_M_S)
     second = arm.begin(Move, "franka_gripper/move", [], width=0.05, speed=0.1)
     assert arm.stop_gripper().success
     answer = arm.result(first)
@@ -54,7 +57,7 @@ def test_a_second_command_waits_and_a_stop_aborts_the_first(arm: Client) -> None
 
 def test_a_command_can_be_cancelled(arm: Client) -> None:
     arm.do(Move, "franka_gripper/move", width=0.0, speed=0.1)
-    handle = arm.begin(Move, "franka_gripper/move", [], width=0.08, speed=0.01)
+    handle = arm.begin(Move, "franka_gripper/move", [], width=0.08, speed=SLOW_M_S)
     future = handle.cancel_goal_async()
     arm.wait("cancellation", future.done)
     assert arm.result(handle).status == CANCELED
