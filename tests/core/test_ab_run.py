@@ -39,7 +39,7 @@ class Cell:
         assert isinstance(run, ComparisonRun)
         self.run = run
         self.manager.run(run)
-        write_plan(folder, run, 0)
+        write_plan(folder, run, 0, resets_match=True)
         self.seen: list[EpisodeStatus] = []
 
     @property
@@ -139,7 +139,7 @@ def test_plan_that_was_changed_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="is no plan"):
         read_plans(tmp_path)
     with pytest.raises(DsrlError, match="cannot be written"):
-        write_plan(tmp_path / "gone", cell.run, 0)
+        write_plan(tmp_path / "gone", cell.run, 0, resets_match=True)
 
 
 @pytest.mark.parametrize(

@@ -28,19 +28,11 @@ def held_by(cell: Cell, fault: Fault) -> int:
     """Provoke a fault in an episode until the arm is held by it; the episode's number.
 
     A simulator that gets no time from its machine is late or has a reflex now and then, before the
-    fault or instead. And a process that is stopped while it writes to shared memory can keep the
-    others from writing there, so that nobody hears of a hold: one such try is passed over.
+    fault or instead.
     """
-    for number in range(TRIES):
+    for _ in range(TRIES):
         episode = cell.run()
-        try:
-            held_after(cell, fault)
-        except TimeoutError:
-            if number:
-                raise
-            fault.mend(cell)
-            cell.end()
-            continue
+        held_after(cell, fault)
         safety = cell.client.safety
         assert safety is not None
         if safety.rule in fault.rules or not is_starved(safety):

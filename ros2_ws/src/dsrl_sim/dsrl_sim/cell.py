@@ -149,7 +149,7 @@ class Cell:
         self._answer = answer
 
     def answer_no_more(self) -> None:
-        self._answer = None
+        self.answer_nothing_also()
         self.hide_object(False)
 
     def answer_nothing_also(self) -> None:

@@ -176,16 +176,16 @@ def seal_of(plan: AbPlan, rule: StopRule) -> str:
 
 def told_in_advance(run: ComparisonRun) -> str:
     """How long a comparison will take at least and at most, for people."""
-    least, most = earliest_stop(run.rule, run.plan.pairs), run.plan.episodes
+    expected, most = expectation(run.rule, run.plan.pairs), run.plan.episodes
+    least = expected.earliest_pairs
     if least is None:
         return (
             f"at most {most} episodes, which are too few to show any difference: expected "
             f"{2 * (earliest_stop(run.rule, _MANY) or _MANY)} or more"
         )
-    usual = 2 * expectation(run.rule, run.plan.pairs).median_pairs
     low, high = (f"{rate:.0%}" for rate in _ASSUMED_RATES)
     return (
-        f"{2 * least} episodes at least, {most} at most, {usual} in the median if {low} of one "
+        f"{2 * least} episodes at least, {most} at most, {2 * expected.median_pairs} in the median if {low} of one "
         f"arm's and {high} of the other's succeed; what was invalid or discarded is repeated"
     )
 
@@ -195,9 +195,7 @@ def expectation(rule: StopRule, pairs: int) -> Forecast:
     return forecast(rule, _ASSUMED_RATES, pairs)
 
 
-def write_plan(
-    folder: Path, run: ComparisonRun, first_episode: int, resets_match: bool = True
-) -> Path:
+def write_plan(folder: Path, run: ComparisonRun, first_episode: int, *, resets_match: bool) -> Path:
     """Write a comparison's plan down; whoever reads it knows the order.
 
     `resets_match`: whether a simulator puts things where a reset's number says.
