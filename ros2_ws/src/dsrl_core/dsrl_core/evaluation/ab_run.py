@@ -183,9 +183,10 @@ def told_in_advance(run: ComparisonRun) -> str:
             f"at most {most} episodes, which are too few to show any difference: expected "
             f"{2 * (earliest_stop(run.rule, _MANY) or _MANY)} or more"
         )
+    usual = 2 * expected.median_pairs
     low, high = (f"{rate:.0%}" for rate in _ASSUMED_RATES)
     return (
-        f"{2 * least} episodes at least, {most} at most, {2 * expected.median_pairs} in the median if {low} of one "
+        f"{2 * least} episodes at least, {most} at most, {usual} in the median if {low} of one "
         f"arm's and {high} of the other's succeed; what was invalid or discarded is repeated"
     )
 
