@@ -68,7 +68,7 @@ def test_the_latents_of_a_noise_give_it_back(shape: str) -> None:
 
 
 def test_more_knots_than_steps_are_refused() -> None:
-    with pytest.raises(InvalidValue, match="6 knots for a chunk of 4"):
+    with pytest.raises(InvalidValue, match="6 knots for a noise of 4"):
         noise_map("knots", knots=6)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from importlib import import_module
+from pathlib import Path
 from typing import Final, cast
 
 from dsrl_core.errors import InvalidFile, UnknownName
@@ -32,12 +33,16 @@ def load_policy(spec: PolicySpec) -> PolicyBackend:
 def check_weights(spec: PolicySpec) -> None:
     """Refuse a backend that does not exist and weights that are not the ones that a file pins.
 
+    What a policy that runs elsewhere is, only its server can tell: its backend asks it.
+
     Raises:
         UnknownName: no such backend.
         InvalidFile: the weights are absent or others.
     """
     if spec.backend not in BACKENDS:
         raise UnknownName("policy backend", spec.backend, BACKENDS)
+    if not spec.weights:
+        return
     found = file_sha256(spec)
     if found != spec.weights_sha256:
         raise InvalidFile(
@@ -47,13 +52,33 @@ def check_weights(spec: PolicySpec) -> None:
 
 
 def file_sha256(spec: PolicySpec) -> str:
-    """sha256 of the weights file."""
-    if not spec.weights_path.is_file():
+    """sha256 of the weights: a file's, or of a folder's files with their names."""
+    path = spec.weights_path
+    if not path.exists():
         raise InvalidFile(
-            f"policy '{spec.name}': no weights at {spec.weights_path}; expected the file that "
+            f"policy '{spec.name}': no weights at {path}; expected the file or folder that "
             f"'weights' names"
         )
-    return hashlib.sha256(spec.weights_path.read_bytes()).hexdigest()
+    return weights_sha256(path)
 
 
-__all__ = ["BACKENDS", "Encoded", "PolicyBackend", "check_weights", "file_sha256", "load_policy"]
+def weights_sha256(path: Path) -> str:
+    """sha256 of a file, or of a folder's files with their names."""
+    if path.is_file():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(part for part in path.rglob("*") if part.is_file()):
+        digest.update(f"{file.relative_to(path).as_posix()}\0{weights_sha256(file)}\n".encode())
+    return digest.hexdigest()
+
+
+__all__ = [
+    "BACKENDS",
+    "Encoded",
+    "PolicyBackend",
+    "check_weights",
+    "file_sha256",
+    "load_policy",
+    "weights_sha256",
+]

@@ -20,7 +20,7 @@ class DirectActions:
     """chunk = center + scale * w, by the fields of the policy's action."""
 
     def __init__(self, policy: PolicySpec) -> None:
-        self.spec = replace(policy, noise_dim=policy.action_dim)
+        self.spec = replace(policy, noise_dim=policy.action_dim, noise_horizon=0)
         fields = policy.action.fields
         self._scale = np.repeat([part.scale for part in fields], [p.size for p in fields])
         self._center = np.repeat([part.center for part in fields], [p.size for p in fields])

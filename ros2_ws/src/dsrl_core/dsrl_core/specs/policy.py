@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from dsrl_core.errors import InvalidFile
-from dsrl_core.specs.values import STRICT, Count, NaturalNumber, Positive
+from dsrl_core.specs.values import STRICT, Count, NaturalNumber, NotZero, Positive
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -28,6 +28,10 @@ class FieldSpec:
     """In an action: the observation's field that this one changes."""
     relative: bool = False
     """In an action: whether it adds to that field, or replaces it."""
+    model_scale: NotZero = 1.0
+    """Of a model in other units: our value is `model_scale` times the model's, plus
+    `model_offset`."""
+    model_offset: float = 0.0
 
 
 ActionKind = Literal[
@@ -89,14 +93,25 @@ class PolicySpec:
     description: str
     backend: str
     weights: str
-    """File beside the policy file."""
+    """File or folder beside the policy file; empty for a policy that runs elsewhere."""
     weights_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of a policy that runs elsewhere: the `model_id` that its server has to tell."""
     observation: tuple[FieldSpec, ...]
     action: ActionSpec
     horizon: Count
     """Actions in a chunk; the one that it was trained with."""
     noise_dim: Count
     denoising_steps: Count
+    noise_horizon: NaturalNumber = 0
+    """Rows of a noise; 0: as many as a chunk has actions."""
+    observation_steps: Count = 1
+    """How many observations, `action.period_s` apart, the policy sees; the newest comes first."""
+    keys: dict[str, str] = field(default_factory=dict)
+    """What the model itself calls a field or a camera; fields of one key are put together."""
+    prompt: str = ""
+    """What a policy that reads language is told."""
+    settings: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """What else its backend has to know; see the backend."""
     cameras: tuple[CameraSpec, ...] = ()
     """What it sees, in this order, all of one size; none for a policy on a state vector."""
     features_size: NaturalNumber = 0
@@ -117,8 +132,14 @@ class PolicySpec:
         return self
 
     @property
-    def observation_size(self) -> int:
+    def step_size(self) -> int:
+        """Values in one observation."""
         return sum(part.size for part in self.observation)
+
+    @property
+    def observation_size(self) -> int:
+        """Values in all observations that the policy sees at once."""
+        return self.observation_steps * self.step_size
 
     @property
     def action_dim(self) -> int:
@@ -126,14 +147,18 @@ class PolicySpec:
 
     @property
     def images_shape(self) -> tuple[int, int, int, int] | None:
-        """Shape (cameras, height, width, 3) of an observation's images; None without cameras."""
+        """Shape (views, height, width, 3) of an observation's images; None without cameras.
+
+        Views: every camera of the newest observation, then of the one before.
+        """
         if not self.cameras:
             return None
-        return (len(self.cameras), self.cameras[0].height, self.cameras[0].width, 3)
+        views = self.observation_steps * len(self.cameras)
+        return (views, self.cameras[0].height, self.cameras[0].width, 3)
 
     @property
     def noise_shape(self) -> tuple[int, int]:
-        return (self.horizon, self.noise_dim)
+        return (self.noise_horizon or self.horizon, self.noise_dim)
 
     @property
     def chunk_shape(self) -> tuple[int, int]:

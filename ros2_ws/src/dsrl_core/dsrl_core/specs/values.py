@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 STRICT: Final = ConfigDict(extra="forbid")
 """A key that is not known is refused, with those that are."""
 FINITE: Final = ConfigDict(**STRICT, allow_inf_nan=False)
 """Strict, and of numbers only: nothing is larger than NaN, such a limit would be none."""
 
+
+def _not_zero(value: float) -> float:
+    if value == 0:
+        raise ValueError("expected another number than 0")
+    return value
+
+
 Positive = Annotated[float, Field(gt=0)]
+NotZero = Annotated[float, AfterValidator(_not_zero)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 NaturalNumber = Annotated[int, Field(ge=0)]

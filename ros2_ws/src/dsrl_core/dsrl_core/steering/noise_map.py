@@ -22,10 +22,10 @@ class NoiseMap:
     def __init__(self, steering: SteeringSpec, policy: PolicySpec) -> None:
         """
         Raises:
-            InvalidValue: more knots than the policy's chunk has steps.
+            InvalidValue: more knots than the policy's noise has rows.
         """
         self.bound = steering.noise_bound
-        self._weights = _weights(steering, policy.horizon)
+        self._weights = _weights(steering, policy.noise_shape[0])
         self.latent_shape = (self._weights.shape[1], policy.noise_dim)
         self.latent_size = self.latent_shape[0] * self.latent_shape[1]
 
@@ -78,7 +78,7 @@ def _weights(steering: SteeringSpec, horizon: int) -> Float32Array:
         return np.ones((horizon, 1), dtype=np.float32)
     if steering.knots > horizon:
         raise InvalidValue(
-            f"{steering.knots} knots for a chunk of {horizon} steps; expected at most {horizon}"
+            f"{steering.knots} knots for a noise of {horizon} rows; expected at most {horizon}"
         )
     places = np.linspace(0, steering.knots - 1, horizon)
     weights = np.maximum(0.0, 1.0 - np.abs(places[:, None] - np.arange(steering.knots)))

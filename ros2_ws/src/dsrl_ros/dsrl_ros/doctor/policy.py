@@ -52,7 +52,7 @@ def judge_fit(question: Question) -> Check:
         return fail(name, str(error), expected, advice)
     latent = context.noise_map.latent_size
     found = (
-        f"observes {', '.join(inputs)}; noise {policy.horizon}x{policy.noise_dim}, "
+        f"observes {', '.join(inputs)}; noise {policy.noise_shape[0]}x{policy.noise_dim}, "
         f"steered by {latent} numbers"
     )
     return ok(

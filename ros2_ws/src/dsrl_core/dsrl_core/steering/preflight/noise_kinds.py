@@ -68,7 +68,9 @@ BASE = NoiseKind("full", 0.0, "normal")
 def shapes_for(policy: PolicySpec, bound: float) -> tuple[NoiseKind, ...]:
     """Every shape that a chunk of this horizon can take, within `bound`."""
     knots = tuple(
-        NoiseKind("knots", bound, knots=count) for count in (2, 4, 8) if count < policy.horizon
+        NoiseKind("knots", bound, knots=count)
+        for count in (2, 4, 8)
+        if count < policy.noise_shape[0]
     )
-    repeated = (NoiseKind("repeated", bound),) if policy.horizon > 1 else ()
+    repeated = (NoiseKind("repeated", bound),) if policy.noise_shape[0] > 1 else ()
     return (NoiseKind("full", bound), *knots, *repeated)
