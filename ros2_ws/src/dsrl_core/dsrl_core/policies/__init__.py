@@ -65,8 +65,8 @@ def file_sha256(spec: PolicySpec) -> str:
 def weights_sha256(path: Path) -> str:
     """sha256 of a file, or of a folder's files with their names."""
     if path.is_file():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest()
     digest = hashlib.sha256()
     for file in sorted(part for part in path.rglob("*") if part.is_file()):
         digest.update(f"{file.relative_to(path).as_posix()}\0{weights_sha256(file)}\n".encode())
