@@ -89,6 +89,17 @@ def test_an_arm_that_is_blocked_is_not_run_away_from() -> None:
     assert report.hold_reason is None
 
 
+def test_an_arm_that_is_pressed_back_a_little_at_the_clamp_is_not_held() -> None:
+    safety = started()
+    for step in range(200):
+        safety.admit(Motion.rest(START + 0.01 * step), START)
+    pressed_back = START - 0.05 * ROBOT.tracking_error_max_rad
+    for _ in range(50):
+        safety.admit(Motion.rest(START + 2.0), pressed_back)
+    assert safety.hold_rule is None
+    assert np.abs(safety.position - pressed_back).max() < ROBOT.tracking_error_max_rad
+
+
 def test_an_arm_that_is_suddenly_elsewhere_is_held_and_the_joint_is_named() -> None:
     safety = started()
     moved = START.copy()

@@ -13,7 +13,7 @@ within its limits and stays there until a person releases it, and `hold_reason` 
 | no_way | clamps | the limiter finds no way there: the arm brakes |
 | gripper_width | clamps | a width below 0 or above the gripper's |
 | joint_position, joint_velocity, joint_acceleration, joint_jerk | clamp | per set-point |
-| tracking_error | clamps, then holds | a set-point runs away from the measured position |
+| tracking_error | clamps, then holds | a set-point runs away from where the arm is measured |
 | finite | holds | a set-point or a measurement is no number, or of the wrong shape |
 | force | holds | the arm presses harder than the robot file allows |
 | whatever `hold` is told | holds | somebody presses stop, an input is lost, ... |
@@ -40,6 +40,9 @@ _ROW_SHARE: Final = 0.9
 """Share of the largest velocity that an action may ask for, so that a lag can be made up."""
 _REACH_TOLERANCE_M: Final = 1e-3
 _REACH_TOLERANCE_RAD: Final = 1e-2
+_TRACKING_SHARE: Final = 0.9
+"""Share of the largest tracking error from which on set-points are clamped: room to brake in before
+the arm is held."""
 _FORCE_SAMPLES: Final = 3
 """So many measured forces in a row have to be too large: one is noise."""
 
@@ -61,7 +64,8 @@ class Safety(SafetyRecord):
         )
         self._limiter = Limiter(self.limits, self._period)
         self._zones = Zones(robot, kinematics)
-        self._tracking_max = robot.tracking_error_max_rad
+        self._held_beyond = robot.tracking_error_max_rad
+        self._tracking_max = _TRACKING_SHARE * self._held_beyond
         self._force_max, self._forces = robot.force_max_n, 0
         self._width_max = robot.gripper_width_max_m
 
@@ -259,10 +263,10 @@ class Safety(SafetyRecord):
 
     def _watch_tracking(self, measured: Float64Array) -> None:
         away = np.abs(self.position - measured)
-        if np.maximum.reduce(away) > self._tracking_max + _TOLERANCE:
+        if np.maximum.reduce(away) > self._held_beyond + _TOLERANCE:
             joint = int(away.argmax())
             self.hold(
                 "tracking_error",
                 f"{self._names[joint]} is measured {away[joint]:.3f} rad away from its set-point, "
-                f"at most {self._tracking_max} rad is allowed",
+                f"at most {self._held_beyond} rad is allowed",
             )
