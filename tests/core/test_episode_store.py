@@ -133,7 +133,11 @@ def test_an_episode_is_read_as_it_was_written_to_the_bit(tmp_path_factory, episo
 
 def test_a_bag_is_rosbag2s_and_names_its_types(tmp_path) -> None:
     path = EpisodeStore(tmp_path).write(one())
-    assert {file.name for file in path.iterdir()} == {"metadata.yaml", "episode_000012.mcap"}
+    assert {file.name for file in path.iterdir()} == {
+        "metadata.yaml",
+        "episode_000012.mcap",
+        "SHA256SUMS",
+    }
     with Reader(path) as reader:
         types = {connection.topic: connection.msgtype for connection in reader.connections}
         counts = {topic: about.msgcount for topic, about in reader.topics.items()}

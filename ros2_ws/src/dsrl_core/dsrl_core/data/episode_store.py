@@ -1,6 +1,6 @@
 """Episodes on disk: one rosbag2 bag (MCAP) per episode, readable by `ros2 bag` and Foxglove.
 
-    <folder>/episode_000012/metadata.yaml, episode_000012.mcap
+    <folder>/episode_000012/metadata.yaml, episode_000012.mcap, SHA256SUMS
         decision_step      dsrl_interfaces/msg/DecisionStep, the closing record last
         episode_metadata   std_msgs/msg/String, one: JSON with all that is no step
 
@@ -15,13 +15,14 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
+from dsrl_core.data.checksums import changed_since, write_sums
 from dsrl_core.data.decision_codec import STEP_TYPE, TEXT_TYPE, codec_for, own_codec
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue, UnknownName
 from dsrl_core.types import DecisionStep, Episode, Mode
@@ -33,7 +34,8 @@ METADATA_TOPIC: Final = "episode_metadata"
 _BAG_VERSION: Final = 9
 _NAME: Final = re.compile(r"episode_(\d{6,})")
 _PARTIAL: Final = ".partial-"
-_ASIDE: Final = "interrupted"
+INTERRUPTED: Final = "interrupted"
+"""Folder in which remains are kept."""
 
 
 class EpisodeStore:
@@ -83,6 +85,7 @@ class EpisodeStore:
         try:
             with self._partial(target.name) as partial:
                 _write_bag(partial / target.name, episode)
+                write_sums(partial / target.name)
                 _sync(partial / target.name)
                 (partial / target.name).rename(target)
                 _sync_path(self.folder)
@@ -136,9 +139,9 @@ class EpisodeStore:
             try:
                 # Its writer may live in another container, where its number says nothing.
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                aside = self.folder / _ASIDE
+                aside = self.folder / INTERRUPTED
                 aside.mkdir(exist_ok=True)
-                yield partial.rename(_free_name(aside / partial.name.removeprefix(_PARTIAL)))
+                yield partial.rename(free_name(aside / partial.name.removeprefix(_PARTIAL)))
             except BlockingIOError:
                 continue
             finally:
@@ -171,6 +174,9 @@ def _read_bag(path: Path) -> Episode:
     about: dict[str, Any] | None = None
     # The .mcap says everything; metadata.yaml is for ros2 bag.
     bag = next(path.glob("*.mcap"), path) if path.is_dir() else path
+    if path.is_dir() and (changed := changed_since(path)):
+        told = ", ".join(f"{name} {problem}" for name, problem in changed.items())
+        raise InvalidFile(f"{path} is damaged: {told}")
     with Reader(bag) as reader:
         for connection, _, data in reader.messages():
             if connection.topic == METADATA_TOPIC:
@@ -179,6 +185,11 @@ def _read_bag(path: Path) -> Episode:
                 steps.append(codec_for(connection.msgdef.data).decode(data))
     if about is None:
         raise InvalidFile(f"{path} has no message on {METADATA_TOPIC}: not a bag of an episode")
+    return episode_of(about, steps)
+
+
+def episode_of(about: Mapping[str, Any], steps: Iterable[DecisionStep]) -> Episode:
+    """An episode of what its bag says: the metadata's map, and its steps in any order."""
     return Episode(
         about["number"],
         Mode(about["mode"]),
@@ -199,7 +210,8 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def _free_name(path: Path) -> Path:
+def free_name(path: Path) -> Path:
+    """The path with the first number behind it that is not taken."""
     taken = 0
     while (free := path.with_name(f"{path.name}.{taken}")).exists():
         taken += 1
