@@ -28,13 +28,16 @@ COMMANDS: Final = {
     "preflight": "preflight",
 }
 """The module here in which each is a function of that name."""
+GROUPS: Final = ("episodes",)
+"""Modules here with a command line of that name in them."""
 _REFUSED = 2
 _INTERRUPTED = 130
 """Exit status after Ctrl+C, as of every program of a shell."""
 
 
-def make_app(*commands: str) -> typer.Typer:
-    """The command line with these commands only: a label need not load what draws a report."""
+def make_app(*names: str) -> typer.Typer:
+    """The command line with these commands and groups only: a label need not load what draws a
+    report."""
     app = typer.Typer(
         help="Make a frozen robot policy better on the robot, by learning which noise to feed it.",
         no_args_is_help=True,
@@ -44,9 +47,12 @@ def make_app(*commands: str) -> typer.Typer:
     )
     # With a callback, a single command keeps its name.
     app.callback()(lambda: None)
-    for name in commands:
-        app.command(name)(getattr(import_module(f"dsrl_ros.cli.{COMMANDS[name]}"), name))
-    app.add_typer(import_module("dsrl_ros.cli.episodes").episodes, name="episodes")
+    for name in names:
+        module = import_module(f"dsrl_ros.cli.{COMMANDS.get(name, name)}")
+        if name in GROUPS:
+            app.add_typer(getattr(module, name), name=name)
+        else:
+            app.command(name)(getattr(module, name))
     return app
 
 
@@ -57,7 +63,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     asked = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        make_app(*([asked] if asked in COMMANDS else COMMANDS))()
+        known = (*COMMANDS, *GROUPS)
+        make_app(*([asked] if asked in known else known))()
     except DsrlError as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(_REFUSED)

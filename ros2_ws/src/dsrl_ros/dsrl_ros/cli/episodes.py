@@ -1,4 +1,4 @@
-"""`./dsrl episodes`: datasets of other formats in, and out."""
+"""`./dsrl episodes`: what is there; datasets of other formats in, and out."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dsrl_ros.cli import episodes_kept
+
 if TYPE_CHECKING:
     from dsrl_core.specs import PolicySpec
 
 _NOTHING_TAKEN = 1
 
 episodes = typer.Typer(
-    help="Import demonstrations from LeRobot or robomimic datasets, and export episodes as such.",
+    help="Look at a run's episodes, check and repair them; import and export other formats.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+episodes.command("list")(episodes_kept.list_)
+episodes.command("show")(episodes_kept.show)
+episodes.command("verify")(episodes_kept.verify)
+episodes.command("repair")(episodes_kept.repair)
 
 Task = Annotated[str, typer.Option(help="Task file that the episodes are for.")]
 Policy = Annotated[str, typer.Option(help="Frozen policy. [default: the one that the task names]")]
