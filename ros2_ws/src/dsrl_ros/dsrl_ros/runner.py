@@ -1,7 +1,7 @@
 """Starts a graph's nodes as processes on this machine, watches them, and ends them.
 
 A process that dies is reported; where its description allows, it is started again, each time after
-a longer pause and a few times at most. Nodes run in sessions of their own, so that Ctrl+C reaches
+a longer pause and a few times in a row at most. Nodes run in sessions of their own, so that Ctrl+C reaches
 the runner alone, which then ends them in order; and they end by themselves if the runner is killed.
 """
 
@@ -26,6 +26,8 @@ from dsrl_ros.node import READY_VARIABLE, REFUSED, RUNNER_VARIABLE
 
 RESTARTS_MAX: Final = 3
 _FIRST_PAUSE_S: Final = 0.5
+_STEADY_S: Final = 60.0
+"""A process that ran for so long has not died of what it died of before: it is counted anew."""
 _STOP_S: Final = 8.0
 _POLL_S: Final = 0.05
 _TAIL_LINES: Final = 15
@@ -40,6 +42,7 @@ class _Process:
     popen: subprocess.Popen[bytes] | None = None
     ready_pipe: int | None = None
     is_ready: bool = False
+    ready_at_s: float = field(default=0.0)
     restarts: int = 0
     start_at_s: float = field(default=0.0)
 
@@ -126,6 +129,7 @@ class Runner:
             return
         if process.ready_pipe is not None and _is_readable(process.ready_pipe):
             process.is_ready = os.read(process.ready_pipe, 1) == b"\n"
+            process.ready_at_s = time.monotonic()
             os.close(process.ready_pipe)
             process.ready_pipe = None
         status = process.popen.poll()
@@ -161,6 +165,8 @@ class Runner:
         name, was_ready = process.node.name, process.is_ready
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended ({status})"
         process.is_ready = False
+        if was_ready and time.monotonic() - process.ready_at_s > _STEADY_S:
+            process.restarts = 0
         if not was_ready or not process.node.restart or status == REFUSED:
             self._failure = f"{name} {how}\n{_tail(process.log)}"
         elif process.restarts >= RESTARTS_MAX:
