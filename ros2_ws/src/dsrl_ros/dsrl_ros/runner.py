@@ -1,8 +1,9 @@
 """Starts a graph's nodes as processes on this machine, watches them, and ends them.
 
 A process that dies is reported; where its description allows, it is started again, each time after
-a longer pause and a few times in a row at most. Nodes run in sessions of their own, so that Ctrl+C reaches
-the runner alone, which then ends them in order; and they end by themselves if the runner is killed.
+a longer pause and a few times in a row at most. Nodes run in sessions of their own, so that Ctrl+C
+reaches the runner alone, which then ends them in order; and they end by themselves if the runner is
+killed.
 """
 
 from __future__ import annotations
