@@ -52,6 +52,11 @@ NARROW: Final = {
 VARIANTS: Final = {
     "na": Variant("DSRL-NA, preset robot"),
     "na-raw": Variant("DSRL-NA, preset robot, raw inputs", raw=True),
+    "na-raw-shift": Variant(
+        "DSRL-NA, preset robot, raw inputs, positions shifted together",
+        {"settings": {"shift_m": 0.06}},
+        raw=True,
+    ),
     "na-demonstrations": Variant(
         "DSRL-NA, preset robot, demonstrations in the replay, no warm-up",
         {"warm_up_episodes": 0, "settings": {"windows": "sliding"}},

@@ -80,8 +80,9 @@ class Algorithm(ABC, Generic[Config]):
     ) -> None:
         """`value_range`: smallest and largest return that there can be."""
         self.config = config
-        self._data, self._value_range, self._run_seed = data, value_range, run_seed
-        shape = model_shape(list(contexts), self.CRITIC_OF, self.DECODER)
+        self._contexts, self._data = tuple(contexts), data
+        self._value_range, self._run_seed = value_range, run_seed
+        shape = model_shape(list(self._contexts), self.CRITIC_OF, self.DECODER)
         self._numpy = stream(run_seed, Purpose.LEARNER)
         self._torch = torch.Generator().manual_seed(int(self._numpy.integers(2**62)))
         with torch.random.fork_rng(devices=[]):

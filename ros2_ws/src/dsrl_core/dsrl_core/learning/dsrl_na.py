@@ -33,12 +33,13 @@ from dsrl_core.learning.ensembles import (
 )
 from dsrl_core.learning.metrics import Metrics
 from dsrl_core.learning.noise_memory import NoiseMemory
+from dsrl_core.learning.position_shift import PositionShift
 from dsrl_core.learning.refresh import Turns
 from dsrl_core.learning.returns import lambda_returns
 from dsrl_core.learning.temperature import Temperature, TemperatureConfig
 from dsrl_core.learning.training_set import Batch, Key
 from dsrl_core.seeding import Purpose, stream
-from dsrl_core.specs.values import STRICT, Count, NaturalNumber, Positive, Probability
+from dsrl_core.specs.values import STRICT, Count, NaturalNumber, NotNegative, Positive, Probability
 from dsrl_core.steering.networks import Ensemble
 from dsrl_core.steering.steering_model import NetworkSizes
 
@@ -70,6 +71,8 @@ class DsrlNaConfig(AlgorithmConfig):
     """noise_critic: whether a round comes before the actor's step, or after (released)."""
     own_noise_share: Probability = 0.5
     """noise_critic: share of the actor's own noises among those that Q^W is distilled on."""
+    shift_m: NotNegative = 0.0
+    """How far Q^A is shown every transition from where it was, see `PositionShift`; 0: not."""
 
 
 PRESETS: Final = {
@@ -128,7 +131,7 @@ class DsrlNa(Algorithm[DsrlNaConfig]):
     def update(self, batch: Batch) -> Metrics:
         """One round: Q^A, then what the actor learns from, then the actor."""
         states = self.states(batch.before, augmented=True)
-        loss, metrics = self.critic_loss(states, batch)
+        loss, metrics = self.critic_loss(self._elsewhere(batch, states), batch)
         step(self._critic_optimiser, loss)
         states = states.detach()
         if self.config.actor_objective == "search":
@@ -194,6 +197,13 @@ class DsrlNa(Algorithm[DsrlNaConfig]):
                 "actor/q_mean": q.mean(),
             },
         )
+
+    def _elsewhere(self, batch: Batch, states: Tensor) -> Tensor:
+        """What Q^A is shown: the states, or the same at other places."""
+        if self._shift is None:
+            return states
+        moved = self._shift.features(self._data, batch.before, self._torch)
+        return self.model.state(moved, self._data.tasks(batch.before), None)
 
     def _climb(self, states: Tensor) -> Metrics:
         """Q^W's round, if it is due, and the actor's step, in the order that is asked for."""
@@ -275,6 +285,7 @@ class DsrlNa(Algorithm[DsrlNaConfig]):
         self._actor_optimiser = optimiser_of(
             [model.actor], config.actor_learning_rate or rate, decay
         )
+        self._shift = PositionShift(self._contexts, config.shift_m) if config.shift_m else None
         self._turns = Turns(config.refresh_rows)
         self._memories = {}
         self._updates = 0

@@ -7,7 +7,7 @@ stand side by side, each with its own frozen policy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -205,6 +205,22 @@ class TrainingSet:
     def features(self, observations: Tensor) -> Tensor:
         """(b, features_size) of these observations."""
         return self._observations["features"].index_select(0, observations)
+
+    def features_after(
+        self, observations: Tensor, change: Callable[[int, Tensor], Tensor]
+    ) -> Tensor:
+        """(b, features_size), had each task's values (n, observation_size) been `change`d."""
+        tasks, found = self.tasks(observations), torch.zeros(len(observations), self.features_size)
+        for task, context in enumerate(self._contexts):
+            mine = torch.nonzero(tasks == task).squeeze(1)
+            if not len(mine):
+                continue
+            places = self._observations["place"].index_select(0, observations[mine])
+            seen = self._seen[task]["seen"].index_select(0, places)
+            values = change(task, seen[:, : context.policy.observation_size]).numpy()
+            seen = context.features.see(values, self._decoders[task].encode(values).features)
+            found[mine] = _padded(context.features.of_state(seen), self.features_size)
+        return found
 
     def tasks(self, observations: Tensor) -> Tensor:
         """(b,): number of the task of each."""
