@@ -13,13 +13,18 @@ from dsrl_core.errors import InvalidValue
 from dsrl_core.policies import BACKENDS, load_policy
 from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.policies.wire import PolicyServer, PolicyUnavailable, RemotePolicy
+from tests.core.lerobot_setup import small_lerobot_policy
 from tests.core.steering_setup import small_policy
 from tests.core.vision_setup import random_views, small_vision_policy
 
 NOISES = np.random.default_rng(0).standard_normal((6, 4, 5), dtype=np.float32)
 
 
-SMALL = {"flow_mlp": small_policy, "flow_vision": small_vision_policy}
+SMALL = {
+    "flow_mlp": small_policy,
+    "flow_vision": small_vision_policy,
+    "lerobot": small_lerobot_policy,
+}
 
 
 def test_every_backend_has_a_small_policy_here() -> None:

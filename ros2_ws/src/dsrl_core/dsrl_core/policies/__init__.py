@@ -14,6 +14,7 @@ from dsrl_core.specs import PolicySpec
 BACKENDS: Final = {
     "flow_mlp": "dsrl_core.policies.flow_mlp:FlowMlpPolicy",
     "flow_vision": "dsrl_core.policies.flow_vision:FlowVisionPolicy",
+    "lerobot": "dsrl_core.policies.framework_process:LeRobotProcess",
 }
 """Backend name to `module:class`; a class takes the policy's spec."""
 
