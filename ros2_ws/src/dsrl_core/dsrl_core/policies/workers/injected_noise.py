@@ -6,7 +6,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final
 
-import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
