@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from dsrl_core.errors import InvalidValue
 from dsrl_core.policies import BACKENDS, load_policy
 from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.policies.wire import PolicyServer, PolicyUnavailable, RemotePolicy
+from tests.core.exported_setup import SAVE, small_exported_policy
 from tests.core.lerobot_setup import small_lerobot_policy
 from tests.core.steering_setup import small_policy
 from tests.core.vision_setup import random_views, small_vision_policy
@@ -24,7 +26,7 @@ SMALL = {
     "flow_mlp": small_policy,
     "flow_vision": small_vision_policy,
     "lerobot": small_lerobot_policy,
-}
+} | {name: partial(small_exported_policy, name) for name in SAVE}
 
 
 def test_every_backend_has_a_small_policy_here() -> None:
@@ -117,28 +119,6 @@ def test_a_server_that_does_not_answer_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PolicyUnavailable, match="did not answer"):
         remote.digest()
     remote.close()
-
-
-def test_an_observation_goes_over_the_wire_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spec = small_vision_policy(tmp_path)
-    policy, remote = load_policy(spec), RemotePolicy(f"ipc://{tmp_path / 'x'}", spec, 0.1)
-    server, requests = PolicyServer(policy, f"ipc://{tmp_path / 'y'}"), []
-
-    def call(**request: object) -> object:
-        requests.append(request)
-        return server._answer(request)
-
-    monkeypatch.setattr(remote, "_call", call)
-    values, images = random_views(spec, 1)
-    encoded = remote.encode(values, images)
-    for _ in range(3):
-        remote.decode(encoded, NOISES)
-    assert ["images" in request for request in requests] == [True, False, False, False]
-    np.testing.assert_array_equal(encoded.features, policy.encode(values, images).features)
-    remote.close()
-    server.close()
 
 
 def test_a_server_that_has_ended_leaves_no_file_behind(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,6 +21,48 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.features)
+
+    def rows(self, rows: slice) -> Encoded | None:
+        """Some of these observations; None where they cannot be taken apart."""
+        columns = self._columns()
+        return (
+            None
+            if columns is None
+            else self._made_of({name: column[rows] for name, column in columns.items()})
+        )
+
+    @staticmethod
+    def joined(parts: Sequence[Encoded], counts: Sequence[int]) -> Encoded | None:
+        """Several encodings as one with a row for each noise, of which every part has so many;
+        None where they cannot be put together."""
+        tables = [part._columns() for part in parts]
+        first = tables[0]
+        if first is None or any(type(part) is not type(parts[0]) for part in parts):
+            return None
+        joined = {}
+        for name in first:
+            pieces = []
+            for table, part, count in zip(tables, parts, counts, strict=True):
+                if table is None or table.keys() != first.keys():
+                    return None
+                rows = table[name]
+                pieces.append(rows if len(part) == count else np.repeat(rows, count, axis=0))
+            if len({piece.shape[1:] for piece in pieces}) > 1:
+                return None
+            joined[name] = np.concatenate(pieces)
+        return parts[0]._made_of(joined)
+
+    def _columns(self) -> dict[str, Any] | None:
+        """Every field, where each is an array with a row for each observation, or None."""
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        found = {name: value for name, value in values.items() if value is not None}
+        for value in found.values():
+            if not isinstance(value, np.ndarray) or len(value) != len(self):
+                return None
+        return found
+
+    def _made_of(self, columns: dict[str, Any]) -> Encoded:
+        return replace(self, **columns)
 
 
 class PolicyBackend(Protocol):

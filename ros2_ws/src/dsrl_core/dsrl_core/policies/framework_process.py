@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 from dsrl_core.errors import DsrlError
 from dsrl_core.policies.backend import Encoded, check_decode, check_observations
 from dsrl_core.policies.installing import environment_of_framework, new_log
-from dsrl_core.policies.wire import PolicyUnavailable, RemotePolicy
+from dsrl_core.policies.wire import PolicyLost, PolicyUnavailable, RemotePolicy
 from dsrl_core.policies.worker_process import Worker, WorkerFailed, WorkerProcess, seconds
 from dsrl_core.specs import PolicySpec
 from dsrl_core.types import Float32Array, UInt8Array
@@ -26,6 +26,8 @@ STARTUP_S: Final = 180.0
 """In `settings`: startup_s. A model of some GB is read and run once in this time."""
 TIMEOUT_S: Final = 10.0
 """In `settings`: timeout_s. A worker that answers later is taken for hung."""
+_ENDING_S: Final = 1.0
+"""The loss of its connection is heard before its end is seen."""
 
 _Answer = TypeVar("_Answer")
 
@@ -88,9 +90,9 @@ class FrameworkPolicy:
         if not self._process.has_ended:
             try:
                 answer = question(self._remote)
-            except PolicyUnavailable:
+            except PolicyLost:
                 is_late = time.monotonic() - asked >= self._timeout_s
-                if not is_late and not self._process.has_ended:
+                if not is_late and not self._process.ends_within(_ENDING_S):
                     raise
             else:
                 self._restarts = 0

@@ -77,6 +77,15 @@ class WorkerProcess:
     def has_ended(self) -> bool:
         return self._ending() is not None
 
+    def ends_within(self, timeout_s: float) -> bool:
+        """Whether it has ended, or does so within the time."""
+        until = time.monotonic() + timeout_s
+        while not self.has_ended:
+            if time.monotonic() > until:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
     def _ending(self) -> os.waitid_result | None:
         """How it ended; None while it runs. Not reaped before `close`: until then its number stays
         its own, and a signal to its session reaches nobody else."""
