@@ -14,6 +14,9 @@ from dsrl_core.specs import PolicySpec
 BACKENDS: Final = {
     "flow_mlp": "dsrl_core.policies.flow_mlp:FlowMlpPolicy",
     "flow_vision": "dsrl_core.policies.flow_vision:FlowVisionPolicy",
+    "onnx": "dsrl_core.policies.onnx_program:OnnxPolicy",
+    "torchscript": "dsrl_core.policies.torch_program:TorchScriptPolicy",
+    "torch_export": "dsrl_core.policies.torch_program:TorchExportPolicy",
     "lerobot": "dsrl_core.policies.framework_process:LeRobotProcess",
 }
 """Backend name to `module:class`; a class takes the policy's spec."""
