@@ -54,7 +54,7 @@ VARIANTS: Final = {
     "na-raw": Variant("DSRL-NA, preset robot, raw inputs", raw=True),
     "na-raw-shift": Variant(
         "DSRL-NA, preset robot, raw inputs, positions shifted together",
-        {"settings": {"shift_m": 0.06}},
+        {"settings": {"shift_m": 0.12}},
         raw=True,
     ),
     "na-demonstrations": Variant(
