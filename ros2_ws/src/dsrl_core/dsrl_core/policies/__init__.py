@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import import_module
-from pathlib import Path
 from typing import Final, cast
 
 from dsrl_core.errors import InvalidFile, UnknownName
 from dsrl_core.policies.backend import Encoded, PolicyBackend
+from dsrl_core.policies.weight_files import file_sha256, weights_bytes, weights_sha256
 from dsrl_core.specs import PolicySpec
 
 BACKENDS: Final = {
@@ -55,28 +54,6 @@ def check_weights(spec: PolicySpec) -> None:
         )
 
 
-def file_sha256(spec: PolicySpec) -> str:
-    """sha256 of the weights: a file's, or of a folder's files with their names."""
-    path = spec.weights_path
-    if not path.exists():
-        raise InvalidFile(
-            f"policy '{spec.name}': no weights at {path}; expected the file or folder that "
-            f"'weights' names"
-        )
-    return weights_sha256(path)
-
-
-def weights_sha256(path: Path) -> str:
-    """sha256 of a file, or of a folder's files with their names."""
-    if path.is_file():
-        with path.open("rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-    digest = hashlib.sha256()
-    for file in sorted(part for part in path.rglob("*") if part.is_file()):
-        digest.update(f"{file.relative_to(path).as_posix()}\0{weights_sha256(file)}\n".encode())
-    return digest.hexdigest()
-
-
 __all__ = [
     "BACKENDS",
     "Encoded",
@@ -84,5 +61,6 @@ __all__ = [
     "check_weights",
     "file_sha256",
     "load_policy",
+    "weights_bytes",
     "weights_sha256",
 ]

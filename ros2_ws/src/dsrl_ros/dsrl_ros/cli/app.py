@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "preflight": "preflight",
 }
 """The module here in which each is a function of that name."""
-GROUPS: Final = ("episodes",)
+GROUPS: Final = ("episodes", "policy")
 """Modules here with a command line of that name in them."""
 _REFUSED = 2
 _INTERRUPTED = 130

@@ -1,0 +1,18 @@
+"""`./dsrl policy`: the frozen policies that there are, and what is done with them.
+
+A file here for each part of the command line (`policy_*.py`), registered in one line below.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from dsrl_ros.cli import policy_listing
+
+policy = typer.Typer(
+    help="Bring frozen policies, look at them, measure them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+policy.command("list")(policy_listing.list_)
