@@ -62,13 +62,13 @@ def main() -> None:
 def measure(task_name: str, realtime: bool, asked: argparse.Namespace) -> dict[str, Any]:
     """Record one run of the base policy and compare every decision of it."""
     task = catalog().task(task_name)
-    policy = catalog().policy(task.policy)
+    policy, robot = catalog().policy_of(task), catalog().robot(task.robot)
     options = SessionOptions(realtime=realtime)
     with tempfile.TemporaryDirectory() as folder:
         bag = Path(folder) / "bag"
         with (
             GraphSession(task_name, Path(folder) / "run", SEED, options) as session,
-            RawRecorder(bag, decision_topics(policy)) as recorder,
+            RawRecorder(bag, decision_topics(policy, robot)) as recorder,
         ):
             recorder.wait_for_publishers()
             if realtime:
@@ -77,7 +77,7 @@ def measure(task_name: str, realtime: bool, asked: argparse.Namespace) -> dict[s
                 session.run(Mode.BASE, asked.episodes)
             # What is on its way arrives within this.
             session.client.spin(LAST_WORDS_S)
-        rebuilt = list(DecisionBag(bag, task, policy, not realtime).decisions())
+        rebuilt = list(DecisionBag(bag, task, policy, robot, not realtime).decisions())
     return {
         "task": task_name,
         "time": "real" if realtime else "lock-step",

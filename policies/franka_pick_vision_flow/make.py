@@ -97,8 +97,8 @@ def scenes(catalog: Catalog, policy: PolicySpec, seed: int, count: int) -> Views
     """The tool anywhere around and above the cube; in some of them the cube is in the hand."""
     task = catalog.task(RECIPE.task)
     robot = catalog.robot(task.robot).in_lock_step
-    kinematics, builder = Kinematics(robot), ObservationBuilder(with_truth(policy))
-    simulated = SimulatedRobot(task, robot, policy.cameras)
+    kinematics, builder = Kinematics(robot), ObservationBuilder(with_truth(policy), robot)
+    simulated = SimulatedRobot(task, robot, policy)
     world = simulated.world
     at, qpos, start = Handles.of(world.model, robot), world.data.qpos, world.joint_positions
     generator = np.random.default_rng(seed)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dsrl_core.data.episode_store import EpisodeStore
-from dsrl_core.data.importers.building import build_episode, decision_indices, read_images
+from dsrl_core.data.importers.building import build_episode, read_images
 from dsrl_core.data.importers.mapping import DatasetMapping, FieldSource, SuccessSource
 from dsrl_core.data.importers.source import BadEpisode, open_dataset
 from dsrl_core.data.importers.trajectory import read_trajectory, stride_of
@@ -217,8 +217,7 @@ def imported(
             if isinstance(one, BadEpisode):
                 raise one
             trajectory = read_trajectory(one, mapping, policy, stride)
-            rows = [trajectory.rows[i] for i in decision_indices(trajectory, policy.horizon)]
-            images = read_images(one, mapping, policy, rows)
+            images = read_images(one, mapping, policy, trajectory)
             found.append(build_episode(number, trajectory, images, policy, {}))
         except BadEpisode as error:
             found.append(error)

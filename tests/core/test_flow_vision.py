@@ -12,7 +12,8 @@ import torch
 
 from dsrl_core.errors import InvalidFile, InvalidValue
 from dsrl_core.policies import load_policy
-from dsrl_core.policies.flow_vision import VisionNetwork, features_of, pose_targets
+from dsrl_core.policies.native import VisionNetwork
+from dsrl_core.policies.pose_encoder import features_of, pose_targets
 from dsrl_core.specs import FieldSpec
 from dsrl_core.steering.observation import ObservationBuilder, wrap
 from dsrl_core.types import Outcome
@@ -107,17 +108,18 @@ def renderer() -> None:
 def simulated(renderer: None) -> Iterator[SimulatedRobot]:
     task = CATALOG.task(TASK)
     arm = CATALOG.robot(task.robot).in_lock_step
-    robot = SimulatedRobot(task, arm, CATALOG.policy(task.policy).cameras)
+    robot = SimulatedRobot(task, arm, CATALOG.policy(task.policy))
     yield robot
     robot.world.close()
 
 
 def test_the_shipped_encoder_finds_the_cube_it_was_not_told_of(simulated: SimulatedRobot) -> None:
-    spec = CATALOG.policy(CATALOG.task(TASK).policy)
+    task = CATALOG.task(TASK)
+    spec, arm = CATALOG.policy(task.policy), CATALOG.robot(task.robot)
     policy, errors = load_policy(spec), []
     for seed in range(10):
         simulated.reset(seed)
-        seen = ObservationBuilder(with_truth(spec)).build(0, simulated.inputs)
+        seen = ObservationBuilder(with_truth(spec), arm).build(0, simulated.inputs)
         features = policy.encode(seen.values[None, : spec.observation_size], seen.images[None])
         for name, size in (("object_position", 0.005), ("object_yaw", 0.17)):
             truth = seen.values[5:8] if name == "object_position" else seen.values[8:9]

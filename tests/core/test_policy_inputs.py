@@ -7,12 +7,17 @@ import pytest
 
 from dsrl_core.errors import InvalidValue, UnknownName
 from dsrl_core.steering.policy_inputs import PolicyInputs
-from dsrl_core.types import Pose
+from dsrl_core.types import ChunkRequest, Pose
 from dsrl_ros.paths import catalog
 
 DOWN = np.array([0.0, 1.0, 0.0, 0.0])
 AGE_MAX_NS = 200
+ROBOT = catalog().robot("fr3")
 POSE = Pose(np.array([0.4, 0.1, 0.2]), DOWN)
+
+
+def request(stamp_ns: int, sequence: int = 0) -> ChunkRequest:
+    return ChunkRequest(stamp_ns, 1, sequence, 0, "exhausted" if sequence else "start")
 
 
 def picture(value: int) -> np.ndarray:
@@ -21,7 +26,7 @@ def picture(value: int) -> np.ndarray:
 
 def seeing() -> PolicyInputs:
     """Of a policy with two cameras, all of it heard but the images."""
-    inputs = PolicyInputs(catalog().policy("franka_pick_vision_flow"), AGE_MAX_NS)
+    inputs = PolicyInputs(catalog().policy("franka_pick_vision_flow"), ROBOT, AGE_MAX_NS)
     inputs.put("tool_pose", 1000, POSE)
     inputs.put("gripper_width_m", 900, 0.08)
     return inputs
@@ -30,10 +35,10 @@ def seeing() -> PolicyInputs:
 def test_nothing_is_seen_before_every_camera_was_heard() -> None:
     inputs = seeing()
     inputs.put_image("scene", 990, picture(1))
-    assert inputs.observe(1000, exact=False) is None
+    assert inputs.observe(request(1000), exact=False) is None
     assert inputs.never_heard() == "images"
     inputs.put_image("wrist", 980, picture(2))
-    assert inputs.observe(1000, exact=False) is not None
+    assert inputs.observe(request(1000), exact=False) is not None
     assert inputs.never_heard() == ""
 
 
@@ -42,7 +47,7 @@ def test_stamps_name_every_measurement_and_the_oldest_is_the_observations() -> N
     inputs.put_image("scene", 990, picture(1))
     inputs.put_image("wrist", 980, picture(2))
 
-    seen = inputs.observe(1000, exact=False)
+    seen = inputs.observe(request(1000), exact=False)
 
     assert seen is not None
     assert seen.stamps_ns == {
@@ -60,7 +65,7 @@ def test_stamps_of_what_was_seen_stay_when_more_comes() -> None:
     inputs = seeing()
     inputs.put_image("scene", 990, picture(1))
     inputs.put_image("wrist", 980, picture(2))
-    seen = inputs.observe(1000, exact=False)
+    seen = inputs.observe(request(1000), exact=False)
     inputs.put("gripper_width_m", 1100, 0.0)
     inputs.put_image("wrist", 1100, picture(3))
     assert seen is not None
@@ -73,8 +78,8 @@ def test_what_is_too_old_is_named() -> None:
     inputs = seeing()
     inputs.put_image("scene", 990, picture(1))
     inputs.put_image("wrist", 990, picture(2))
-    assert inputs.observe(1000, exact=True) is None
-    assert inputs.observe(1101, exact=False) is None
+    assert inputs.observe(request(1000), exact=True) is None
+    assert inputs.observe(request(1101), exact=False) is None
     assert inputs.missing(1101, exact=False).startswith("gripper_width_m (")
 
 

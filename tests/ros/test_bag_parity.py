@@ -25,7 +25,7 @@ SEED = 3
 def record(task_name: str, folder: Path, episodes: int, realtime: bool = False) -> list[Rebuilt]:
     """Run episodes; every decision of them as a bag of raw topics tells it."""
     task = catalog().task(task_name)
-    policy = catalog().policy(task.policy)
+    policy, robot = catalog().policy_of(task), catalog().robot(task.robot)
     if policy.cameras:
         try:
             available_backend()
@@ -34,7 +34,7 @@ def record(task_name: str, folder: Path, episodes: int, realtime: bool = False) 
     options = SessionOptions(realtime=realtime)
     with (
         GraphSession(task_name, folder / "run", SEED, options) as session,
-        RawRecorder(folder / "bag", decision_topics(policy)) as recorder,
+        RawRecorder(folder / "bag", decision_topics(policy, robot)) as recorder,
     ):
         recorder.wait_for_publishers()
         session.run(Mode.BASE, episodes)
@@ -47,7 +47,7 @@ def record(task_name: str, folder: Path, episodes: int, realtime: bool = False) 
             for step in episode.steps
         }
         recorder.wait_for_count(topics.DECISION_INPUTS, len(stored))
-    found = DecisionBag(folder / "bag", task, policy, not realtime).decisions()
+    found = DecisionBag(folder / "bag", task, policy, robot, not realtime).decisions()
     rebuilt = {(entry.decision.episode, entry.decision.sequence): entry for entry in found}
     assert stored.keys() <= rebuilt.keys()
     for key, on_disk in stored.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +46,12 @@ class Catalog:
         return self._named(
             PolicySpec, "policy", name, self.policies, "*/policy.yaml", lambda p: p.parent.name
         )
+
+    def policy_of(self, task: TaskSpec, name: str = "") -> PolicySpec:
+        """The policy as it is used for a task, which may tell it something of its own; `name`: of
+        another one than the task's file says."""
+        policy = self.policy(name or task.policy)
+        return replace(policy, prompt=task.prompt) if task.prompt else policy
 
     def _named(
         self, spec: type[_Spec], kind: str, name: str, folder: Path, pattern: str, name_of: Any

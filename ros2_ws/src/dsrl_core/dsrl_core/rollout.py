@@ -35,7 +35,9 @@ class Environment(Protocol):
     def joint_positions(self) -> Float64Array: ...
 
     @property
-    def inputs(self) -> RobotInputs: ...
+    def seen(self) -> tuple[RobotInputs, ...]:
+        """What an observation is made of now: as many moments as the policy sees, the newest first,
+        none of them before the reset."""
 
     @property
     def success(self) -> bool: ...
@@ -80,7 +82,7 @@ class Rollout:
                     steps.append(DecisionStep(pending, request.previous_steps_executed))
                 if request.final:
                     return self._closed(request, mode, seed, steps), world.success
-                observation = self.observations.build(request.stamp_ns, world.inputs)
+                observation = self.observations.build(request.stamp_ns, *world.seen)
                 pending = self.decider.decide(observation, number, request.sequence, mode, seed)
                 self.player.load(pending)
                 tick = self.player.tick(world.time_ns, world.joint_positions)
@@ -95,7 +97,7 @@ class Rollout:
     def _closed(
         self, request: ChunkRequest, mode: Mode, seed: int, steps: list[DecisionStep]
     ) -> Episode:
-        observation = self.observations.build(request.stamp_ns, self.environment.inputs)
+        observation = self.observations.build(request.stamp_ns, *self.environment.seen)
         last = final_decision(request.episode, request.sequence, observation)
         steps.append(DecisionStep(last, 0))
         return Episode(request.episode, mode, seed, tuple(steps), request.reason)

@@ -17,8 +17,8 @@ import numpy as np
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import Reader
 
-from dsrl_core.specs import PolicySpec, TaskSpec
-from dsrl_core.steering.policy_inputs import DecisionInputs, PolicyInputs
+from dsrl_core.specs import PolicySpec, RobotSpec, TaskSpec
+from dsrl_core.steering.policy_inputs import DecisionInputs, PolicyInputs, input_of
 from dsrl_core.types import ChunkRequest, Decision, Observation, to_nanoseconds
 from dsrl_ros import topics
 from dsrl_ros.conversions.basics import stamp_of
@@ -68,11 +68,13 @@ class Rebuilt:
 class DecisionBag:
     """A bag of `raw_recorder.decision_topics`, read whole into memory."""
 
-    def __init__(self, path: Path, task: TaskSpec, policy: PolicySpec, lock_step: bool) -> None:
+    def __init__(
+        self, path: Path, task: TaskSpec, policy: PolicySpec, robot: RobotSpec, lock_step: bool
+    ) -> None:
         """`path`: the bag's folder. `lock_step`: how the graph was run."""
-        self._policy, self._lock_step = policy, lock_step
+        self._policy, self._robot, self._lock_step = policy, robot, lock_step
         self._age_max_ns = to_nanoseconds(task.input_age_max_s)
-        self._inputs = {entry.topic.name: entry for entry in input_topics(policy)}
+        self._inputs = {entry.topic.name: entry for entry in input_topics(policy, robot)}
         self._measured: dict[str, dict[int, Any]] = defaultdict(dict)
         self._decisions: dict[_Key, Decision] = {}
         self._requests: dict[_Key, ChunkRequest] = {}
@@ -89,7 +91,7 @@ class DecisionBag:
 
     def _read(self, path: Path) -> None:
         """In order of arrival, as a noise actor at the recorder's place would have heard it."""
-        live = PolicyInputs(self._policy, self._age_max_ns)
+        live = PolicyInputs(self._policy, self._robot, self._age_max_ns)
         pending: ChunkRequest | None = None
         for name, data in _messages(path):
             if entry := self._inputs.get(name):
@@ -110,16 +112,18 @@ class DecisionBag:
                 self._by_arrival[_key(pending)], pending = again, None
 
     def _of_stamps(self, named: DecisionInputs, request: ChunkRequest) -> SeenAgain | None:
-        inputs = PolicyInputs(self._policy, self._age_max_ns)
-        for entry in self._inputs.values():
-            message = self._measured[entry.name].get(named.stamps_ns[entry.name])
+        inputs = PolicyInputs(self._policy, self._robot, self._age_max_ns)
+        entries = {entry.name: entry for entry in self._inputs.values()}
+        for name, stamp_ns in named.stamps_ns.items():
+            entry = entries[input_of(name)]
+            message = self._measured[entry.name].get(stamp_ns)
             if message is None:
                 return None
             entry.take(inputs, message)
         return self._observed(inputs, request)
 
     def _observed(self, inputs: PolicyInputs, request: ChunkRequest) -> SeenAgain | None:
-        seen = inputs.observe(request.stamp_ns, request.final or self._lock_step)
+        seen = inputs.observe(request, request.final or self._lock_step)
         return None if seen is None else SeenAgain(seen.observation, dict(seen.stamps_ns))
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from dsrl_core.errors import InvalidFile, InvalidValue, UnknownName
 from dsrl_core.policies import check_weights
+from dsrl_core.steering.observation import check_fields
 from dsrl_ros import parameters as declared
 from dsrl_ros.declaring import check_values, declarations
 from dsrl_ros.namespaces import full_namespace
@@ -120,8 +121,9 @@ def describe(options: GraphOptions) -> Graph:
     options = replace(options, namespace=full_namespace(options.namespace))
     known = catalog()
     task = known.task(options.task)
-    known.robot(task.robot)
-    check_weights(known.policy(options.policy or task.policy))
+    policy = known.policy_of(task, options.policy)
+    check_fields(policy, known.robot(task.robot))
+    check_weights(policy)
     kinds = [*CORE]
     if options.simulated:
         kinds += [SIMULATOR, OPERATOR] if options.operator else [SIMULATOR]

@@ -124,7 +124,7 @@ def cameras(value: Values) -> list[Any]:
     kind = value("cameras")
     sources = value.pairs("camera_sources")
     known = catalog()
-    policy = known.policy(value("policy") or known.task(value("task")).policy)
+    policy = known.policy_of(known.task(value("task")), value("policy"))
     wanted = {camera.name: camera for camera in policy.cameras}
     if kind == ELSEWHERE:
         return []
@@ -156,12 +156,20 @@ def _realsense(value: Values, camera: str, serial: str) -> Any:
 
 
 def _resized(value: Values, camera: CameraSpec, source: str) -> Node:
+    """A picture that the policy's file says how to fit passes as it is."""
+    size: dict[str, bool | int | float] = {
+        "use_scale": False,
+        "width": camera.width,
+        "height": camera.height,
+    }
+    if camera.fit != "refuse":
+        size = {"use_scale": True, "scale_width": 1.0, "scale_height": 1.0}
     return Node(
         package="image_proc",
         executable="resize_node",
         name=f"{camera.name}_camera_resize",
         namespace=value("namespace"),
-        parameters=[{"use_scale": False, "width": camera.width, "height": camera.height}],
+        parameters=[size],
         remappings=[
             ("image/image_raw", source),
             ("resize/image_raw", topics.policy_image(camera.name).name),

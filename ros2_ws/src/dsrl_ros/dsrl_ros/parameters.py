@@ -33,6 +33,9 @@ class NoiseActorParameters(TaskParameters):
     lock_step: bool = parameter(
         False, "Inputs must be as new as the request, because the world waits for the decision."
     )
+    arm_prefix: str = parameter(
+        "", "Before the names of joints and frames; empty: as the robot file says."
+    )
     policy_timeout_s: float = parameter(
         2.0, "The policy server must answer within.", unit="s", minimum=0.01, maximum=60.0
     )

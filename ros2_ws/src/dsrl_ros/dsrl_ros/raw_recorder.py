@@ -26,7 +26,7 @@ from rosbags.typesys.store import Typestore
 
 from dsrl_core.data.decision_codec import MESSAGES
 from dsrl_core.errors import DsrlError
-from dsrl_core.specs import PolicySpec
+from dsrl_core.specs import PolicySpec, RobotSpec
 from dsrl_ros import topics
 from dsrl_ros.input_topics import input_topics
 from dsrl_ros.topics import Topic
@@ -38,9 +38,9 @@ _TURN_S: Final = 0.1
 _OURS: Final = "dsrl_interfaces"
 
 
-def decision_topics(policy: PolicySpec) -> tuple[Topic, ...]:
+def decision_topics(policy: PolicySpec, robot: RobotSpec) -> tuple[Topic, ...]:
     """All that it takes to see again what this policy's decisions saw."""
-    inputs = [entry.topic for entry in input_topics(policy)]
+    inputs = [entry.topic for entry in input_topics(policy, robot)]
     return (*inputs, topics.CHUNK_REQUEST, topics.ACTION_CHUNK, topics.DECISION_INPUTS)
 
 

@@ -123,10 +123,16 @@ _LATCHED_DEEP: Final = Quality(depth=200, latched=True)
 _TICK: Final = Quality(depth=10, light=True)
 _SENSOR: Final = Quality(depth=1, reliable=False)
 _INPUT_IMAGE: Final = Quality(depth=1, light=True)
+_PER_MOMENT: Final = 4
+"""Messages that may wait, for each moment of a policy that sees several."""
 
 JOINT_STATES: Final = Topic("franka/joint_states", JointState, _TICK)
 GRIPPER_STATES: Final = Topic("franka_gripper/joint_states", JointState, _TICK)
 CURRENT_POSE: Final = Topic("franka_robot_state_broadcaster/current_pose", PoseStamped, _SENSOR)
+MEASURED_JOINT_STATES: Final = Topic(
+    "franka_robot_state_broadcaster/measured_joint_states", JointState, _SENSOR
+)
+"""Of the same moment as the pose, from the same broadcaster: what a policy sees of the joints."""
 ROBOT_STATE: Final = Topic(
     "franka_robot_state_broadcaster/robot_state", FrankaRobotState, Quality(1, light=True)
 )
@@ -186,10 +192,18 @@ def camera_image(camera: str) -> Topic:
     return Topic(f"{camera}_camera/image_raw", Image, _SENSOR)
 
 
-def policy_image(camera: str) -> Topic:
+def policy_image(camera: str, steps: int = 1) -> Topic:
     """The same at the size that the policy sees, under the name that image_proc's resize node gives
-    it. The simulator draws it only where a decision can be due."""
-    return Topic(f"{camera}_camera/resize/image_raw", Image, _INPUT_IMAGE)
+    it. The simulator draws it only where a decision can be due, and then as many `steps` of the
+    past as the policy sees."""
+    topic = Topic(f"{camera}_camera/resize/image_raw", Image, _INPUT_IMAGE)
+    return topic if steps == 1 else with_past(topic, steps)
+
+
+def with_past(topic: Topic, steps: int) -> Topic:
+    """The topic for who is not to miss what came some moments ago: a few messages for each."""
+    depth = max(topic.quality.depth, _PER_MOMENT * steps)
+    return replace(topic, quality=replace(topic.quality, depth=depth))
 
 
 def camera_info(camera: str) -> Topic:

@@ -20,9 +20,9 @@ def make_rollout(task: TaskSpec, catalog: Catalog, policy: PolicySpec, decider: 
     kinematics = Kinematics(robot)
     return Rollout(
         task,
-        SimulatedRobot(task, robot, policy.cameras),
+        SimulatedRobot(task, robot, policy),
         ChunkPlayer(robot, policy.action, policy.horizon, kinematics, Safety(robot, kinematics)),
-        ObservationBuilder(policy),
+        ObservationBuilder(policy, robot),
         decider,
     )
 

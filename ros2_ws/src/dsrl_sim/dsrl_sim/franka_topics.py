@@ -29,9 +29,6 @@ WRENCH_IN_BASE: Final = Topic(
 WRENCH_IN_STIFFNESS: Final = Topic(
     f"{_BROADCASTER}/external_wrench_in_stiffness_frame", WrenchStamped, _CONVENIENCE
 )
-MEASURED_JOINT_STATES: Final = Topic(
-    f"{_BROADCASTER}/measured_joint_states", JointState, _CONVENIENCE
-)
 DESIRED_JOINT_STATES: Final = Topic(
     f"{_BROADCASTER}/desired_joint_states", JointState, _CONVENIENCE
 )

@@ -45,7 +45,7 @@ class LockStep:
         self._robot, self._world, self._face = robot, robot.world, face
         self._arm = LockStepArm(robot.world, spec)
         self._arm.machine.controllers_wanted = False
-        self._state = StatePublisher(node, spec, self._arm)
+        self._state = StatePublisher(node, spec, self._arm, policy.observation_steps)
         self._clock = SimulatedClock(node, to_nanoseconds(parameters.clock_period_s))
         self._mode = RobotMode.OTHER
         self._is_running = False
@@ -56,6 +56,7 @@ class LockStep:
         self._rest: Float64Array = self._world.joint_positions
         # ROS takes time 0 for: no time yet.
         self._pass_time()
+        self._robot.begin_past()
         self._start_ns = self._world.time_ns
         topics.EPISODE.subscribe(node, self._on_episode)
         topics.GRIPPER_TARGET.subscribe(node, self._on_gripper)
@@ -104,6 +105,8 @@ class LockStep:
         self._target = self._gripper_target = self._width_m = None
         self._rest = self._world.joint_positions
         self._start_ns = self._world.time_ns
+        self._state.forget()
+        self._face.forget()
         self._publish_start()
         response.success = True
         response.stamp = time_to_message(self._world.time_ns)
@@ -153,12 +156,12 @@ class LockStep:
     def _advance(self, target: Float64Array) -> None:
         world = self._world
         succeeded = world.success
-        world.advance(target)
+        self._robot.advance(target)
         self._clock.tell(world.time_ns)
         if self._on_grid:
             self._publish_state()
         if world.success or self._decision_can_be_due:
-            self._face.policy_images(self._robot, world.time_ns)
+            self._publish_policy_images()
         if (world.time_ns - self._start_ns) % self._camera_ns == 0:
             self._face.images(world, world.time_ns)
         if world.success and not succeeded:
@@ -195,7 +198,11 @@ class LockStep:
     def _publish_inputs(self) -> None:
         """All that a decision or a closing record of this moment is made of."""
         self._publish_state()
-        self._face.policy_images(self._robot, self._world.time_ns)
+        self._publish_policy_images()
+
+    def _publish_policy_images(self) -> None:
+        """Those that the policy sees of the past too, which nobody has drawn at their time."""
+        self._face.policy_images(self._robot, self._world.time_ns, self._robot.past())
 
     def _publish_start(self) -> None:
         """The complete state before the first tick; nobody holds an old success after it."""
@@ -209,6 +216,8 @@ class LockStep:
             self._was_moved = False
             return
         self._clock.tell(self._world.time_ns, force=True)
+        self._state.say_again()
+        self._face.say_again()
         self._publish_inputs()
         if self._is_running and not self._world.success:
             self._state.joint_states(self._world, self._world.time_ns)

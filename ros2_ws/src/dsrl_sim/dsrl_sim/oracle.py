@@ -58,7 +58,9 @@ class OracleDecider:
         spec = self._policy.spec
         generator = stream(self._run_seed, Purpose.ORACLE, episode_seed, sequence)
         noises = generator.standard_normal((self._candidates, *spec.noise_shape), np.float32)
-        seen, images = observation.values[: spec.observation_size], observation.images
+        # Each of the moments that it sees has the truth behind it.
+        moments = observation.values.reshape(spec.observation_steps, -1)
+        seen, images = moments[:, : spec.step_size].ravel(), observation.images
         encoded = self._policy.encode(seen[None], None if images is None else images[None])
         chunks = self._policy.decode(encoded, noises)
         best = int(self._costs(observation.values, chunks).argmin())
@@ -92,7 +94,7 @@ def measure(
     """
     catalog = catalog or Catalog.default()
     task = catalog.task(task_name)
-    policy = load_policy(catalog.policy(task.policy))
+    policy = load_policy(catalog.policy_of(task))
     try:
         decider = OracleDecider(task, policy, run_seed, candidates)
         rollout = make_rollout(task, catalog, with_truth(policy.spec), decider)

@@ -27,7 +27,8 @@ from dsrl_ros.conversions.robot import (
     pose_to_message,
 )
 from dsrl_ros.wire_names import prefixed
-from dsrl_sim.environment import SimulatedRobot
+from dsrl_sim.environment import Moment, SimulatedRobot
+from dsrl_sim.kept_publisher import KeptPublisher
 from dsrl_sim.rendering import RendererMissing
 from dsrl_sim.scene import CAMERAS
 from dsrl_sim.world import World
@@ -43,8 +44,10 @@ class RosFace:
         cameras: Sequence[CameraSpec],
         image_size: tuple[int, int],
         noise: bool = False,
+        steps: int = 1,
     ) -> None:
         """`cameras`: the policy's; `image_size`: width and height [px] of the others' images.
+        `steps`: of how many moments a policy's inputs are kept to be said again.
 
         With `noise` no image is ever equal to the one before, as from a real sensor: by that one
         tells a camera that froze.
@@ -52,16 +55,16 @@ class RosFace:
         self._node = node
         self._frame = prefixed(robot, robot.base_frame)
         self._size = image_size
-        self._object_pose = topics.OBJECT_POSE.publisher(node)
-        self._goal_pose = topics.GOAL_POSE.publisher(node)
+        self._object_pose = KeptPublisher(topics.OBJECT_POSE, node, steps)
+        self._goal_pose = KeptPublisher(topics.GOAL_POSE, node, steps)
         self._success = topics.SIM_SUCCESS.publisher(node)
         self._images = {name: topics.camera_image(name).publisher(node) for name in CAMERAS}
         self._infos = {name: topics.camera_info(name).publisher(node) for name in CAMERAS}
         self._policy_images = {
-            camera.name: topics.policy_image(camera.name).publisher(node) for camera in cameras
+            camera.name: topics.policy_image(camera.name, steps).publisher(node)
+            for camera in cameras
         }
-        self._drawn: list[Image] = []
-        self._drawn_ns = -1
+        self._drawn: dict[int, list[Image]] = {}
         self._can_draw = True
         self._noise = np.random.default_rng(0) if noise else None
         self._policy_frames: dict[str, UInt8Array] = {}
@@ -82,22 +85,48 @@ class RosFace:
             pose = StampedPose(stamp_ns, world.goal_pose, self._frame)
             self._goal_pose.publish(pose_to_message(pose))
 
-    def policy_images(self, robot: SimulatedRobot, stamp_ns: int) -> None:
-        """What the policy's cameras see now, if somebody listens; drawn once for a moment."""
+    def say_again(self) -> None:
+        """What a policy may have missed of the truth of the moments that are kept."""
+        self._object_pose.say_again()
+        self._goal_pose.say_again()
+
+    def forget(self) -> None:
+        """An episode's past does not reach into the one before."""
+        self._object_pose.forget()
+        self._goal_pose.forget()
+
+    def policy_images(
+        self, robot: SimulatedRobot, stamp_ns: int, past: Sequence[Moment] = ()
+    ) -> None:
+        """What the policy's cameras see now, if somebody listens, after what they saw at the
+        moments of the `past`, given newest first; drawn once for a moment."""
         is_seen = any(entry.get_subscription_count() for entry in self._policy_images.values())
         if not is_seen or not self.has_images:
             return
-        if stamp_ns != self._drawn_ns:
-            self._drawn_ns = stamp_ns
-            if not (self.is_frozen and self._policy_frames):
-                frames = zip(self._policy_images, robot.images(), strict=True)
-                self._policy_frames = {name: self._sensed(image) for name, image in frames}
-            self._drawn = [
-                image_to_message(stamp_ns, _frame_of(name), image)
-                for name, image in self._policy_frames.items()
-            ]
-        for publisher, message in zip(self._policy_images.values(), self._drawn, strict=True):
-            publisher.publish(message)
+        before, self._drawn = self._drawn, {}
+        for moment in reversed(past):
+            if moment.stamp_ns < stamp_ns:
+                drawn = before.get(moment.stamp_ns) or self._draw_moment(robot, moment)
+                self._drawn[moment.stamp_ns] = drawn
+        self._drawn[stamp_ns] = before.get(stamp_ns) or self._draw_now(robot, stamp_ns)
+        for messages in self._drawn.values():
+            for publisher, message in zip(self._policy_images.values(), messages, strict=True):
+                publisher.publish(message)
+
+    def _draw_now(self, robot: SimulatedRobot, stamp_ns: int) -> list[Image]:
+        if not (self.is_frozen and self._policy_frames):
+            frames = zip(self._policy_images, robot.images(), strict=True)
+            self._policy_frames = {name: self._sensed(image) for name, image in frames}
+        return [
+            image_to_message(stamp_ns, _frame_of(name), image)
+            for name, image in self._policy_frames.items()
+        ]
+
+    def _draw_moment(self, robot: SimulatedRobot, moment: Moment) -> list[Image]:
+        return [
+            image_to_message(moment.stamp_ns, _frame_of(name), image)
+            for name, image in zip(self._policy_images, robot.images(moment), strict=True)
+        ]
 
     def success(self, value: bool) -> None:
         """Whether the simulator sees the task done."""

@@ -15,6 +15,7 @@ from dsrl_ros.conversions.robot import finger_positions, set_positions, set_stat
 from dsrl_ros.wire_names import joint_names, prefixed
 from dsrl_sim import franka_topics
 from dsrl_sim.franka_messages import ArmState, StateMessages
+from dsrl_sim.kept_publisher import KeptPublisher
 from dsrl_sim.world import World
 
 _MERGED_NS: Final = round(NANOSECONDS_PER_SECOND / franka_topics.MERGED_RATE_HZ)
@@ -24,7 +25,8 @@ _GRIPPER_NS: Final = round(NANOSECONDS_PER_SECOND / franka_topics.GRIPPER_RATE_H
 class StatePublisher:
     """Publishers of arm and gripper; messages that tick are kept and written in place."""
 
-    def __init__(self, node: Node, robot: RobotSpec, arm: ArmState) -> None:
+    def __init__(self, node: Node, robot: RobotSpec, arm: ArmState, steps: int = 1) -> None:
+        """`steps`: of how many moments the inputs of a policy are kept to be said again."""
         self.messages = StateMessages(robot, arm)
         arm_names = joint_names(robot)
         finger_names = [prefixed(robot, name) for name in robot.finger_joint_names]
@@ -33,7 +35,7 @@ class StatePublisher:
         self._fingers = JointState(name=finger_names)
         self._merged = JointState(name=[*arm_names, *finger_names])
         self._joint_states = topics.JOINT_STATES.publisher(node)
-        self._gripper_states = topics.GRIPPER_STATES.publisher(node)
+        self._gripper_states = KeptPublisher(topics.GRIPPER_STATES, node, steps)
         self._merged_states = franka_topics.MERGED_JOINT_STATES.publisher(node)
         self._robot_state = topics.ROBOT_STATE.publisher(node)
         messages = self.messages
@@ -43,11 +45,11 @@ class StatePublisher:
             franka_topics.DESIRED_TWIST: messages.desired_twist,
             franka_topics.WRENCH_IN_BASE: messages.wrench_in_base,
             franka_topics.WRENCH_IN_STIFFNESS: messages.wrench_in_stiffness,
-            franka_topics.MEASURED_JOINT_STATES: messages.measured_joints,
+            topics.MEASURED_JOINT_STATES: messages.measured_joints,
             franka_topics.DESIRED_JOINT_STATES: messages.desired_joints,
             franka_topics.EXTERNAL_TORQUES: messages.external_torques,
         }
-        self._parts = [(topic.publisher(node), make) for topic, make in makers.items()]
+        self._parts = [(KeptPublisher(topic, node, steps), make) for topic, make in makers.items()]
         self._merged_at_ns = self._gripper_at_ns = 0
 
     def joint_states(self, world: World, stamp_ns: int) -> None:
@@ -80,6 +82,16 @@ class StatePublisher:
             self.messages.take(stamp_ns)
         for publisher, make in wanted:
             publisher.publish(make())
+
+    def say_again(self) -> None:
+        """What a policy may have missed of the moments that are kept."""
+        for publisher in (self._gripper_states, *(publisher for publisher, _ in self._parts)):
+            publisher.say_again()
+
+    def forget(self) -> None:
+        """An episode's past does not reach into the one before."""
+        for publisher in (self._gripper_states, *(publisher for publisher, _ in self._parts)):
+            publisher.forget()
 
     def in_real_time(self, world: World, stamp_ns: int) -> None:
         """Everything that is due now; fingers and merged joints have rates of their own."""

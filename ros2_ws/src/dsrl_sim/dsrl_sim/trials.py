@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         catalog = Catalog.default()
         task = catalog.task(asked.task)
-        policy = load_policy(catalog.policy(asked.policy or task.policy))
+        policy = load_policy(catalog.policy_of(task, asked.policy))
         store = EpisodeStore(asked.out / EPISODES)
         with LabelLedger(asked.out / LEDGER) as ledger:
             trials = simulate_trials(

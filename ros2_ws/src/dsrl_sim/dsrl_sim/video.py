@@ -77,8 +77,8 @@ class FilmedRobot:
         return self._robot.joint_positions
 
     @property
-    def inputs(self) -> RobotInputs:
-        return self._robot.inputs
+    def seen(self) -> tuple[RobotInputs, ...]:
+        return self._robot.seen
 
     @property
     def success(self) -> bool:
@@ -104,7 +104,7 @@ class Studio:
 
     def __init__(self, task_name: str, store: EpisodeStore, catalog: Catalog) -> None:
         self._task, self._store, self._catalog = catalog.task(task_name), store, catalog
-        self._policy = catalog.policy(self._task.policy)
+        self._policy = catalog.policy_of(self._task)
 
     def film(self, number: int) -> Filmed:
         """The episode of that number.

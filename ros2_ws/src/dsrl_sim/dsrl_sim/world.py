@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import mujoco
@@ -21,6 +20,7 @@ from dsrl_sim.gripper import (
     GripperState,
 )
 from dsrl_sim.handles import Handles
+from dsrl_sim.moments import Layout, PastScene, Snapshot
 from dsrl_sim.rendering import Renderer
 from dsrl_sim.scene import build_model
 from dsrl_sim.success import is_held, success_rule
@@ -29,19 +29,6 @@ SUCCESS_CHECK_S: Final = 0.1
 """The success rule looks at the world once in this time, counted from the reset."""
 
 _STATE: Final = mujoco.mjtState.mjSTATE_INTEGRATION.value
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """All that the future of a world depends on."""
-
-    physics: Float64Array
-    time_ns: int
-    reset_time_ns: int
-    targets: Float64Array
-    gripper: GripperState
-    fulfilled_steps: int
-    success: bool
 
 
 class World:
@@ -71,6 +58,7 @@ class World:
         self._fulfils = success_rule(scene, self._at)
         self._gripper = GripperController(robot.gripper_width_max_m)
         self._renderers: dict[tuple[int, int], Renderer] = {}
+        self._past = PastScene(self.model)
         self.step_ns = to_nanoseconds(float(self.model.opt.timestep))
         self._time_ns = 0
         self.reset(seed=0)
@@ -208,18 +196,30 @@ class World:
         """Whether the scene's rule was fulfilled for long enough since the reset; it stays true."""
         return self._success
 
-    def render(self, camera: str, width: int, height: int) -> UInt8Array:
+    @property
+    def layout(self) -> Layout:
+        """Where everything is now; for `render`, later."""
+        return Layout(self.data.qpos.copy(), self.data.mocap_pos.copy())
+
+    def render(
+        self, camera: str, width: int, height: int, layout: Layout | None = None
+    ) -> UInt8Array:
         """What a camera of `scene.CAMERAS` sees: RGB, shape (height, width, 3).
 
-        Each size keeps a renderer of its own until `close`.
+        `layout`: of the moment that is drawn, by default the present one. Each size keeps a
+        renderer of its own until `close`.
 
         Raises:
             RendererMissing: nothing on this machine can draw without a screen.
         """
         if (width, height) not in self._renderers:
             self._renderers[width, height] = Renderer(self.model, width, height)
-        self._refresh_frames()
-        return self._renderers[width, height].render(self.data, camera)
+        if layout is None:
+            self._refresh_frames()
+            drawn = self.data
+        else:
+            drawn = self._past.laid_out(layout)
+        return self._renderers[width, height].render(drawn, camera)
 
     def snapshot(self) -> Snapshot:
         physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))

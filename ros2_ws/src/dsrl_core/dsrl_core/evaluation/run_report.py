@@ -26,7 +26,7 @@ from dsrl_core.evaluation.run_figures import (
 from dsrl_core.evaluation.run_progress import RECENT
 from dsrl_core.evaluation.statistics import SuccessCount
 from dsrl_core.specs import PolicySpec
-from dsrl_core.types import Label, Mode, Outcome
+from dsrl_core.types import Label, Mode, Outcome, UInt8Array
 
 STRIPS: Final = 12
 """Failures, the latest, of which a film strip is shown."""
@@ -222,11 +222,17 @@ def _strips(run: RunData, policy: PolicySpec | None) -> list[Strip]:
     columns = _tool_columns(policy)
     strips = []
     for episode in failures:
-        source = film_strip(episode.frames) if episode.frames else ""
+        source = film_strip(_newest(episode.frames, policy)) if episode.frames else ""
         has_way = not source and columns is not None and len(episode.observations) > 1
         path = tool_path(tool_points(episode, columns)) if has_way and columns else ""
         strips.append(Strip(episode, source, path))
     return strips
+
+
+def _newest(frames: Sequence[UInt8Array], policy: PolicySpec | None) -> Sequence[UInt8Array]:
+    """Without the observations before, which stand at the right."""
+    steps = policy.observation_steps if policy else 1
+    return [frame[:, : frame.shape[1] // steps] for frame in frames]
 
 
 def _tool_columns(policy: PolicySpec | None) -> slice | None:

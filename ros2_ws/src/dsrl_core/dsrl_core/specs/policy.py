@@ -72,6 +72,12 @@ class ActionSpec:
     """The same for the tool's way."""
 
 
+ImageFit = Literal["refuse", "stretch", "pad", "crop"]
+"""What becomes of a picture of another size. refuse: it is refused on a robot, and stretched where
+a dataset is imported. stretch: each side by itself. pad: as large as fits, black around it. crop:
+as small as fills, its middle."""
+
+
 @dataclass(frozen=True, config=STRICT)
 class CameraSpec:
     """One of a policy's cameras; images are RGB, uint8."""
@@ -80,6 +86,7 @@ class CameraSpec:
     width: Count
     """[px]"""
     height: Count
+    fit: ImageFit = "refuse"
 
 
 @dataclass(frozen=True, config=STRICT)

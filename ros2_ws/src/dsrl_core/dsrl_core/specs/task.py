@@ -124,6 +124,8 @@ class TaskSpec:
     """Whether actor and critics see what the policy's own encoder makes of an observation."""
     image_encoder: bool = False
     """Whether they see the images through a small encoder of their own."""
+    prompt: str = ""
+    """What a policy that reads language is told in this task; empty: what its own file says."""
     prompt_features: tuple[float, ...] = ()
     """What tells this task from the others of one learner (an embedding of its prompt, say); by
     default a column per task."""

@@ -92,4 +92,4 @@ def _policy(task: str, policy: str) -> PolicySpec:
     from dsrl_ros.paths import catalog
 
     known = catalog()
-    return known.policy(policy or known.task(task).policy)
+    return known.policy_of(known.task(task), policy)

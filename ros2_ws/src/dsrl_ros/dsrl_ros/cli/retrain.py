@@ -63,7 +63,7 @@ def retrain(
         spec = learning.changed(spec, about["steering"] | {"reward": about["reward"]})
     elif config is not None:
         spec = learning.changed(spec, learning.read_config(config))
-    served = load_policy(known.policy(policy or about.get("policy", spec.policy)))
+    served = load_policy(known.policy_of(spec, policy or about.get("policy", "")))
     folder = out or episodes / "retrain"
     used = about.get("seed", 0) if seed is None else seed
     found = learning.retrain(episodes, LearnedTask(spec, served), used, folder, updates)

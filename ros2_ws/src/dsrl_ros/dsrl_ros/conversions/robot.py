@@ -70,7 +70,18 @@ def positions_of(message: JointState) -> Float64Array:
 
 def ordered_positions(message: JointState, names: Sequence[str]) -> Float64Array | None:
     """Positions (joints,) [rad] of these joints, in whatever order they came; None: one lacks."""
-    found = dict(zip(message.name, message.position, strict=False))
+    return _ordered(message.name, message.position, names)
+
+
+def ordered_velocities(message: JointState, names: Sequence[str]) -> Float64Array | None:
+    """Their velocities (joints,) [rad/s]; None: one lacks."""
+    return _ordered(message.name, message.velocity, names)
+
+
+def _ordered(
+    found_names: Sequence[str], values: Sequence[float], names: Sequence[str]
+) -> Float64Array | None:
+    found = dict(zip(found_names, values, strict=False))
     if not found.keys() >= set(names):
         return None
     return np.array([found[name] for name in names])

@@ -27,13 +27,13 @@ def judge_picture(
     if refused:
         advice = f"{refused}. Have the driver send rgb8, or put image_proc between."
         return fail(name, found, expected, advice, **values)
-    if (width, height) != (camera.width, camera.height):
+    if camera.fit == "refuse" and (width, height) != (camera.width, camera.height):
         return fail(
             name,
             found,
             expected,
-            "Put image_proc's resize node behind the driver (crop first if the shapes differ: a "
-            "stretched picture is one that the policy has never seen).",
+            "Say in the policy's file how it is brought to that size (fit: pad, crop or stretch, "
+            "as the policy was trained), or put image_proc's resize node behind the driver.",
             **values,
         )
     return ok(name, found, expected, **values)
@@ -70,7 +70,7 @@ def judge_unresized(camera: CameraSpec, raw: int, resized: int) -> Check | None:
         f"only {topics.camera_image(camera.name).name} is published",
         topics.policy_image(camera.name).name,
         f"Put image_proc's resize node behind it ({camera.width}x{camera.height}), or remap it if "
-        "it has that size already.",
+        "it has that size already or the policy's file says how to fit it.",
     )
 
 

@@ -55,6 +55,9 @@ def needed(question: Question) -> list[Input]:
         wanted.append(of_task(topics.OBJECT_POSE, comes_from=tracker))
     if "goal_pose" in inputs:
         wanted.append(of_task(topics.GOAL_POSE, comes_from=tracker))
+    if "joints" in inputs:
+        source = f"{driver}, its franka_robot_state_broadcaster"
+        wanted.append(of_task(topics.MEASURED_JOINT_STATES, comes_from=source))
     wanted += [
         of_task(topics.policy_image(camera.name), comes_from=f"the {camera.name} camera's driver")
         for camera in question.policy.cameras

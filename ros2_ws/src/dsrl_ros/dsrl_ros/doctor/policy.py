@@ -11,7 +11,7 @@ import numpy as np
 from dsrl_core.errors import DsrlError
 from dsrl_core.policies import check_weights, load_policy
 from dsrl_core.specs import PolicySpec, RobotSpec
-from dsrl_core.steering.observation import needed_inputs
+from dsrl_core.steering.observation import check_fields, needed_inputs
 from dsrl_core.types import Float64Array, Mode, Observation
 from dsrl_ros.doctor.check import Check, Probe, Values, fail, ok, skipped, warn
 from dsrl_ros.doctor.question import Question
@@ -45,6 +45,7 @@ def judge_fit(question: Question) -> Check:
     name, policy, task = "policy.task", question.policy, question.task
     expected = f"what task '{task.name}' and our inputs offer"
     try:
+        check_fields(policy, question.robot)
         inputs = needed_inputs(policy)
         context = TaskContext.of(task, policy)
     except DsrlError as error:

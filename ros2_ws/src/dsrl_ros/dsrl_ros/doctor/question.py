@@ -47,7 +47,7 @@ class Question:
         spec = known.task(task)
         return Question(
             spec,
-            known.policy(policy or spec.policy),
+            known.policy_of(spec, policy),
             known.robot(spec.robot),
             out,
             robot_ip,

@@ -40,7 +40,7 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
         given = self.parameters
         known = catalog()
         task = known.task(given.task)
-        policy = known.policy(given.policy or task.policy)
+        policy = known.policy_of(task, given.policy)
         robot = with_prefix(known.robot(task.robot), given.arm_prefix)
         robot = robot.in_lock_step if given.lock_step else _in_real_time(robot, given)
         kinematics = Kinematics(robot)

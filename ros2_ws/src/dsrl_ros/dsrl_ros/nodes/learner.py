@@ -50,7 +50,7 @@ class LearnerNode(DsrlNode[LearnerParameters]):
         known = catalog()
         task = known.task(given.task)
         self._robot = task.robot
-        learned = LearnedTask(task, load_policy(known.policy(given.policy or task.policy)))
+        learned = LearnedTask(task, load_policy(known.policy_of(task, given.policy)))
         guard = GuardConfig(acts=given.guard, level=given.guard_level)
         priors = [Prior.of(Path(folder)) for folder in given.prior.split(":") if folder]
         out = Path(given.out)

@@ -29,6 +29,7 @@ from dsrl_ros.input_topics import InputTopic, input_topics
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import NoiseActorParameters
 from dsrl_ros.paths import catalog
+from dsrl_ros.wire_names import with_prefix
 
 _TRY_AGAIN_S = 0.5
 """A decision that could not be made is tried again after this; on the wall's clock."""
@@ -42,8 +43,10 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         torch.set_num_threads(1)
         known = catalog()
         self._task = known.task(self.parameters.task)
-        self._policy = known.policy(self.parameters.policy or self._task.policy)
-        self._inputs = PolicyInputs(self._policy, to_nanoseconds(self._task.input_age_max_s))
+        self._policy = known.policy_of(self._task, self.parameters.policy)
+        robot = with_prefix(known.robot(self._task.robot), self.parameters.arm_prefix)
+        age_max_ns = to_nanoseconds(self._task.input_age_max_s)
+        self._inputs = PolicyInputs(self._policy, robot, age_max_ns)
         self._status = EpisodeStatus()
         self._served: PolicyInfo | None = None
         self._loop: DecisionLoop | None = None
@@ -59,7 +62,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         topics.POLICY_INFO.subscribe(self, self._on_policy)
         topics.ACTOR_WEIGHTS.subscribe(self, self._on_weights)
         topics.CHUNK_REQUEST.subscribe(self, self._on_request)
-        for entry in input_topics(self._policy):
+        for entry in input_topics(self._policy, robot):
             entry.topic.subscribe(self, partial(self._on_input, entry))
         self.wall_timer(_TRY_AGAIN_S, self._on_timer)
 
@@ -155,7 +158,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             # may have overtaken that word.
             return
         began_s = time.monotonic()
-        seen = self._inputs.observe(request.stamp_ns, self._must_be_exact(request))
+        seen = self._inputs.observe(request, self._must_be_exact(request))
         if seen is None:
             return
         if request.final:

@@ -23,7 +23,7 @@ class PolicyServerNode(DsrlNode[PolicyServerParameters]):
         torch.set_num_threads(1)
         known = catalog()
         task = known.task(self.parameters.task)
-        backend = load_policy(known.policy(self.parameters.policy or task.policy))
+        backend = load_policy(known.policy_of(task, self.parameters.policy))
         endpoint = policy_endpoint(domain(), self.get_namespace())
         self._server = PolicyServer(backend, endpoint)
         self._info = topics.POLICY_INFO.publisher(self)

@@ -27,16 +27,17 @@ class FrankaSim(DsrlNode[FrankaSimParameters]):
         known = catalog()
         task = known.task(parameters.task)
         spec = known.robot(task.robot).pressing(parameters.force_scale)
-        policy = known.policy(parameters.policy or task.policy)
+        policy = known.policy_of(task, parameters.policy)
         if parameters.lock_step:
             spec = spec.in_lock_step
         step_s = None if parameters.lock_step else PHYSICS_STEP_S
-        robot = SimulatedRobot(task, spec, policy.cameras, step_s)
+        robot = SimulatedRobot(task, spec, policy, step_s)
         self._world = robot.world
         if policy.cameras:
             robot.images()  # a machine that cannot draw is refused now
         size = parameters.camera_width, parameters.camera_height
-        face = RosFace(self, spec, policy.cameras, size, noise=not parameters.lock_step)
+        steps = policy.observation_steps
+        face = RosFace(self, spec, policy.cameras, size, not parameters.lock_step, steps)
         make = LockStep if parameters.lock_step else RealTime
         self._time: LockStep | RealTime = make(self, spec, policy, robot, face)
         self._viewer = None

@@ -13,7 +13,6 @@ from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.data.importers.building import (
     build_episode,
     content_digest,
-    decision_indices,
     read_images,
 )
 from dsrl_core.data.importers.mapping import DatasetMapping
@@ -99,9 +98,7 @@ class _Importer:
 
     def _take(self, source: SourceEpisode, about: dict[str, str]) -> None:
         trajectory = read_trajectory(source, self._mapping, self._policy, self._stride)
-        indices = decision_indices(trajectory, self._policy.horizon)
-        rows = [trajectory.rows[index] for index in indices]
-        images = read_images(source, self._mapping, self._policy, rows)
+        images = read_images(source, self._mapping, self._policy, trajectory)
         metadata = {
             **about,
             "dataset_episode": str(source.index),

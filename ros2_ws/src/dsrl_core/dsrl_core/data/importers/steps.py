@@ -23,7 +23,7 @@ class EpisodeSteps:
 
     task: str
     observations: Float32Array
-    """Shape (n + 1, observation_size), the true last one included."""
+    """Shape (n + 1, step_size), the true last one included; the past is in the rows before."""
     actions: Float32Array
     """Shape (n, action_dim)"""
     rewards: Float32Array
@@ -59,10 +59,11 @@ def steps_of(episode: Episode, label: Label | None, policy: PolicySpec, task: st
     counts = np.array([step.steps_executed for step in played])
     per_action = np.zeros(counts.sum(), dtype=np.float32)
     per_action[np.cumsum(counts) - 1] = rewards
-    last = episode.steps[-1].decision.observation
+    last = episode.steps[-1].decision.observation.values[None]
+    observations = np.concatenate([*(_observations(step, policy) for step in played), last])
     return EpisodeSteps(
         task,
-        np.concatenate([*(_observations(step, policy) for step in played), last.values[None]]),
+        observations[:, : policy.step_size],
         np.concatenate([step.decision.chunk[: step.steps_executed] for step in played]),
         per_action,
         has_rewards,
@@ -98,7 +99,7 @@ def _images(
         return None
     found = [step.decision.observation.images for step in (*played, closing)]
     whole = [images for images in found if images is not None]
-    return np.stack(whole) if len(whole) == len(found) else None
+    return np.stack(whole)[:, : len(policy.cameras)] if len(whole) == len(found) else None
 
 
 def indexed(fields: tuple[FieldSpec, ...], source: str) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Trajectory:
     """One episode, an action per period of the policy; n actions."""
 
     observations: Float32Array
-    """Shape (n + 1, observation_size): the last one is what the last action led to."""
+    """Shape (n + 1, step_size): the last one is what the last action led to."""
     actions: Float32Array
     """Shape (n, action_dim)"""
     rewards: Float64Array
