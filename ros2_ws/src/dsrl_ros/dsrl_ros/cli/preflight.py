@@ -66,7 +66,7 @@ def preflight(
     asked = Asked(
         spec,
         known.robot(spec.robot),
-        known.policy_of(spec, policy),
+        known.policy(policy or spec.policy),
         recorded,
         out,
         episodes,
