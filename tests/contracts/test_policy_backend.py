@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,12 @@ from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.policies.wire import PolicyServer, PolicyUnavailable, RemotePolicy
 from tests.core.exported_setup import SAVE, small_exported_policy
 from tests.core.lerobot_setup import small_lerobot_policy
+from tests.core.serving_setup import (
+    end_servers,
+    served,
+    small_openpi_policy,
+    small_remote_policy,
+)
 from tests.core.steering_setup import small_policy
 from tests.core.vision_setup import random_views, small_vision_policy
 
@@ -26,6 +32,8 @@ SMALL = {
     "flow_mlp": small_policy,
     "flow_vision": small_vision_policy,
     "lerobot": small_lerobot_policy,
+    "openpi": small_openpi_policy,
+    "remote": small_remote_policy,
 } | {name: partial(small_exported_policy, name) for name in SAVE}
 
 
@@ -36,25 +44,18 @@ def test_every_backend_has_a_small_policy_here() -> None:
 @pytest.fixture(params=[(name, remote) for name in SMALL for remote in (False, True)], ids=str)
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PolicyBackend]:
     name, is_remote = request.param
-    policy = load_policy(SMALL[name](tmp_path))
-    if not is_remote:
-        yield policy
-        return
-    endpoint = f"ipc://{tmp_path / 'policy'}"
-    server, stop = PolicyServer(policy, endpoint), threading.Event()
-
-    def serve() -> None:
-        while not stop.is_set():
-            server.serve_once(0.01)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    remote = RemotePolicy(endpoint, policy.spec, timeout_s=10.0)
-    yield remote
-    remote.close()
-    stop.set()
-    thread.join()
-    server.close()
+    with ExitStack() as stack:
+        stack.callback(end_servers)
+        policy = load_policy(SMALL[name](tmp_path))
+        stack.callback(policy.close)
+        if not is_remote:
+            yield policy
+            return
+        endpoint = f"ipc://{tmp_path / 'policy'}"
+        stack.enter_context(served(lambda: policy, lambda served: PolicyServer(served, endpoint)))
+        remote = RemotePolicy(endpoint, policy.spec, timeout_s=10.0)
+        stack.callback(remote.close)
+        yield remote
 
 
 def encode(backend: PolicyBackend, rows: slice = slice(0, 6)) -> Encoded:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
@@ -22,6 +22,9 @@ from dsrl_core.policies.backend import Encoded, PolicyBackend, check_decode, che
 from dsrl_core.types import Float32Array, UInt8Array
 
 ENCODINGS_MAX: Final = 64
+_GATHER_SHARE: Final = 0.1
+_GATHER_MIN_S: Final = 0.001
+_GATHER_MAX_S: Final = 0.005
 _LOG: Final = logging.getLogger(__name__)
 _Value = TypeVar("_Value")
 _Array = TypeVar("_Array", Float32Array, UInt8Array)
@@ -169,6 +172,33 @@ class Serving:
             _LOG.exception("policy '%s' failed", self.backend.spec.name)
             answer.error = error
         return None
+
+
+class Rhythm:
+    """Whether to wait a moment for robots that were answered just now and ask again at once.
+
+    Otherwise one of several would always be answered alone, and the others together: half the
+    throughput of a policy for which a batch takes no longer than one.
+    """
+
+    def __init__(self) -> None:
+        self._answered_s: dict[Hashable, float] = {}
+        self._took_s = 0.0
+
+    def wait_s(self, waiting: Container[Hashable], now_s: float) -> float:
+        """Time [s] worth waiting for more than these: a small share of what an answer takes."""
+        window_s = min(_GATHER_SHARE * self._took_s, _GATHER_MAX_S)
+        if window_s < _GATHER_MIN_S:
+            return 0.0
+        recent = (who for who, at_s in self._answered_s.items() if now_s - at_s < self._took_s)
+        return window_s if any(who not in waiting for who in recent) else 0.0
+
+    def answered(self, clients: Iterable[Hashable], began_s: float, ended_s: float) -> None:
+        """Remember who was answered, and how long that took."""
+        self._took_s = ended_s - began_s
+        for who in [w for w, at_s in self._answered_s.items() if ended_s - at_s > self._took_s]:
+            del self._answered_s[who]
+        self._answered_s |= dict.fromkeys(clients, ended_s)
 
 
 def warm_up(backend: PolicyBackend) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from dsrl_ros.cli import policy_listing
+from dsrl_ros.cli import policy_keys, policy_listing, policy_serve
 
 policy = typer.Typer(
     help="Bring frozen policies, look at them, measure them.",
@@ -16,3 +16,5 @@ policy = typer.Typer(
 )
 
 policy.command("list")(policy_listing.list_)
+policy.command("serve")(policy_serve.serve)
+policy.command("keys")(policy_keys.keys)

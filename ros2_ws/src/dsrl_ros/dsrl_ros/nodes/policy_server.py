@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import torch
 from rclpy.executors import Executor
 
-from dsrl_core.policies import load_policy
+from dsrl_core.policies import PolicyBackend, load_policy
+from dsrl_core.policies.served_elsewhere import PolicyElsewhere
+from dsrl_core.policies.serving_thread import Server, ServingThread
 from dsrl_core.policies.wire import PolicyServer
+from dsrl_core.specs import PolicySpec
 from dsrl_core.status import PolicyInfo
 from dsrl_ros import topics
 from dsrl_ros.conversions.learning import policy_to_message
@@ -16,30 +21,47 @@ from dsrl_ros.paths import catalog, domain, policy_endpoint
 
 
 class PolicyServerNode(DsrlNode[PolicyServerParameters]):
-    """Adapter of `dsrl_core.policies`."""
+    """Adapter of `dsrl_core.policies`; a thread of its own answers, this one is ROS's."""
 
     def __init__(self) -> None:
         super().__init__("policy_server", PolicyServerParameters)
-        torch.set_num_threads(1)
         known = catalog()
-        task = known.task(self.parameters.task)
-        backend = load_policy(known.policy_of(task, self.parameters.policy))
-        endpoint = policy_endpoint(domain(), self.get_namespace())
-        self._server = PolicyServer(backend, endpoint)
+        spec = known.policy_of(known.task(self.parameters.task), self.parameters.policy)
+        self._serving: ServingThread | None = None
+        if spec.backend == "remote":
+            # Noise actors ask there themselves: a way round over this process would only take time.
+            with closing(PolicyElsewhere(spec)) as served:
+                endpoint, digest = served.endpoint, served.digest()
+        else:
+            endpoint = policy_endpoint(domain(), self.get_namespace())
+            digests: list[str] = []
+
+            def serve(backend: PolicyBackend) -> Server:
+                digests.append(backend.digest())
+                return PolicyServer(backend, endpoint)
+
+            self._serving = ServingThread(lambda: _loaded(spec), serve)
+            digest = digests[0]
         self._info = topics.POLICY_INFO.publisher(self)
-        spec = backend.spec
         info = PolicyInfo(
-            spec.name, backend.digest(), spec.noise_shape, spec.chunk_shape, endpoint, self.now_ns()
+            spec.name, digest, spec.noise_shape, spec.chunk_shape, endpoint, self.now_ns()
         )
         self._info.publish(policy_to_message(info))
 
     def turn(self, executor: Executor) -> None:
-        """Answer requests as they come; ROS gets its turn between them."""
-        self._server.serve_once(timeout_s=0.1)
-        executor.spin_once(timeout_sec=0.0)
+        if self._serving is not None:
+            self._serving.check()
+        super().turn(executor)
 
     def close(self) -> None:
-        self._server.close()
+        if self._serving is not None:
+            self._serving.close()
+
+
+def _loaded(spec: PolicySpec) -> PolicyBackend:
+    """In the thread in which the policy runs: torch's threads are set for each."""
+    torch.set_num_threads(1)
+    return load_policy(spec)
 
 
 def main(args: list[str] | None = None) -> None:

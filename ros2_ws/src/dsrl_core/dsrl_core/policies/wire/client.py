@@ -5,19 +5,50 @@ from __future__ import annotations
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from dsrl_core.errors import InvalidValue
+from dsrl_core.errors import InvalidFile, InvalidValue
 from dsrl_core.policies.backend import Encoded, check_observations
 from dsrl_core.policies.wire.connection import Connection
+from dsrl_core.policies.wire.door import IPC, TCP
 from dsrl_core.policies.wire.errors import PolicyUnavailable
-from dsrl_core.policies.wire.images import ImageFormat, compress
+from dsrl_core.policies.wire.images import IMAGE_FORMATS, ImageFormat, compress
 from dsrl_core.policies.wire.keys import ClientKeys
 from dsrl_core.policies.wire.messages import PROTOCOL, UNKNOWN_ENCODING, Array, Message
 from dsrl_core.specs import PolicySpec
 from dsrl_core.types import Float32Array, UInt8Array
+
+
+def endpoint_of(spec: PolicySpec) -> str:
+    """Where a policy file says that its policy is served.
+
+    Raises:
+        InvalidFile: nowhere that can be connected.
+    """
+    endpoint = str(spec.settings.get("endpoint", ""))
+    if not endpoint.startswith((IPC, TCP)):
+        raise InvalidFile(
+            f"policy '{spec.name}': settings.endpoint is '{endpoint}'; expected {TCP}host:port of "
+            "its server"
+        )
+    return endpoint
+
+
+def image_format_of(spec: PolicySpec) -> ImageFormat:
+    """How a policy file says that images go over; as they are unless it says so.
+
+    Raises:
+        InvalidFile: no format that there is.
+    """
+    found = spec.settings.get("images", "raw")
+    if found not in IMAGE_FORMATS:
+        raise InvalidFile(
+            f"policy '{spec.name}': settings.images is {found!r}; expected one of "
+            f"{', '.join(IMAGE_FORMATS)}"
+        )
+    return cast(ImageFormat, found)
 
 
 class _Forgotten(PolicyUnavailable):
@@ -25,7 +56,7 @@ class _Forgotten(PolicyUnavailable):
 
 
 @dataclass
-class _Ticket:
+class Ticket:
     """What the server calls an observation, and whether it has it."""
 
     key: bytes = field(default_factory=lambda: secrets.token_bytes(16))
@@ -41,7 +72,7 @@ class RemoteEncoded(Encoded):
 
     observations: Float32Array
     images: UInt8Array | None = None
-    ticket: _Ticket = field(default_factory=_Ticket)
+    ticket: Ticket = field(default_factory=Ticket)
 
     def _columns(self) -> dict[str, Any] | None:
         columns = {"features": self.features, "observations": self.observations}
@@ -64,10 +95,19 @@ class RemotePolicy:
         spec: PolicySpec,
         timeout_s: float,
         keys: ClientKeys | None = None,
-        images: ImageFormat = "raw",
+        images: ImageFormat | None = None,
     ) -> None:
-        """`images`: how they go over; JPEG loses a little and is for slow networks."""
-        self.spec, self._format = spec, images
+        """`images`: how they go over; JPEG loses a little and is for slow networks.
+
+        Keys and images are those of the policy file's settings where it names this endpoint, unless
+        they are given.
+
+        Raises:
+            InvalidFile: the keys that the file names cannot be used.
+        """
+        if keys is None and endpoint == spec.settings.get("endpoint") and "keys" in spec.settings:
+            keys = ClientKeys.read(spec.folder / str(spec.settings["keys"]))
+        self.spec, self._format = spec, images or image_format_of(spec)
         self._connection = Connection(endpoint, timeout_s, keys)
 
     def encode(self, observations: Float32Array, images: UInt8Array | None = None) -> Encoded:

@@ -84,6 +84,9 @@ class Connection:
         raise self._no_answer("it is slow, or hangs")
 
     def close(self) -> None:
+        """More often than once does no harm."""
+        if self._socket.closed:
+            return
         self._socket.disable_monitor()
         self._monitor.close(linger=0)
         self._socket.close()

@@ -1,4 +1,7 @@
-"""Images as JPEG or PNG, for slow networks; their size is known before they are decoded."""
+"""Images as JPEG or PNG, for slow networks; their size is known before they are decoded.
+
+OpenCV is loaded with the first one: the environments of other frameworks have none.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import struct
 from collections.abc import Sequence
 from typing import Final, Literal, get_args
 
-import cv2
 import numpy as np
 
 from dsrl_core.policies.wire.errors import MalformedMessage
@@ -24,6 +26,8 @@ _NO_FRAME: Final = (0xC4, 0xC8, 0xCC)
 
 def compress(image: UInt8Array, kind: ImageFormat) -> bytes:
     """An RGB image (height, width, 3) as a file of this kind; JPEG changes it a little."""
+    import cv2
+
     quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if kind == "jpeg" else []
     _, content = cv2.imencode(_SUFFIX[kind], cv2.cvtColor(image, cv2.COLOR_RGB2BGR), quality)
     return content.tobytes()
@@ -36,6 +40,8 @@ def decompress(content: bytes | memoryview, shape: Sequence[int]) -> UInt8Array:
         MalformedMessage: no JPEG or PNG, a broken one, or one of another size: that is refused
             before it is decoded.
     """
+    import cv2
+
     found = size_of(content)
     if found != tuple(shape[:2]):
         raise MalformedMessage(

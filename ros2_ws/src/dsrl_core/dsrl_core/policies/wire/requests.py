@@ -19,7 +19,7 @@ from dsrl_core.policies.wire.messages import (
 from dsrl_core.specs import PolicySpec
 from dsrl_core.types import UInt8Array
 
-_KEY_SIZE_MAX_BYTES = 64
+KEY_SIZE_MAX_BYTES = 64
 
 
 def request_of(message: Message, spec: PolicySpec) -> Request:
@@ -38,8 +38,8 @@ def request_of(message: Message, spec: PolicySpec) -> Request:
             f"which is '{spec.weights_sha256}'"
         )
     key = values.get("key", b"")
-    if not isinstance(key, bytes) or len(key) > _KEY_SIZE_MAX_BYTES:
-        raise MalformedMessage(f"'key' is bytes, {_KEY_SIZE_MAX_BYTES} at most")
+    if not isinstance(key, bytes) or len(key) > KEY_SIZE_MAX_BYTES:
+        raise MalformedMessage(f"'key' is bytes, {KEY_SIZE_MAX_BYTES} at most")
     return Request(
         key,
         _taken(message, "observations", "float32"),

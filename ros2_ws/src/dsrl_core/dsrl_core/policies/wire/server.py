@@ -18,7 +18,7 @@ import zmq
 
 from dsrl_core.errors import DsrlError, InvalidFile
 from dsrl_core.policies.backend import PolicyBackend
-from dsrl_core.policies.serving import Request, Serving
+from dsrl_core.policies.serving import Request, Rhythm, Serving
 from dsrl_core.policies.wire.door import IPC, Door, check_endpoint
 from dsrl_core.policies.wire.keys import ServerKeys
 from dsrl_core.policies.wire.messages import MESSAGE_SIZE_MAX_BYTES, Message, pack, unpack
@@ -30,8 +30,6 @@ _PENDING_MAX: Final = 16
 _AT_ONCE_MAX: Final = 256
 _HEARTBEAT_MS: Final = 2000
 _SILENCE_MAX_MS: Final = 10_000
-_GATHER_SHARE: Final = 0.1
-_GATHER_MAX_S: Final = 0.005
 _LOG: Final = logging.getLogger(__name__)
 
 _Waiting = dict[bytes, tuple[bytes, list[zmq.Frame]]]
@@ -83,8 +81,7 @@ class PolicyServer:
             self.close()
             raise InvalidFile(f"nobody can be served at {endpoint}: {error}") from error
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT)
-        self._answered_s: dict[bytes, float] = {}
-        self._took_s = 0.0
+        self._rhythm = Rhythm()
 
     def serve_once(self, timeout_s: float) -> bool:
         """Answer what has come, if anything comes within the time; whether anything came."""
@@ -92,17 +89,10 @@ class PolicyServer:
             return False
         waiting: _Waiting = {}
         self._receive(waiting)
-        began_s = time.monotonic()
-        self._gather(waiting, began_s)
+        self._gather(waiting)
         began_s = time.monotonic()
         self._answer(waiting)
-        now_s = time.monotonic()
-        self._took_s = now_s - began_s
-        self._answered_s = {
-            client: last_s
-            for client, last_s in self._answered_s.items()
-            if now_s - last_s < 2.0 * self._took_s
-        } | dict.fromkeys(waiting, now_s)
+        self._rhythm.answered(waiting, began_s, time.monotonic())
         return True
 
     def close(self) -> None:
@@ -125,20 +115,11 @@ class PolicyServer:
             if parts:
                 waiting[identity.bytes] = (parts[0].bytes, parts[1:])
 
-    def _gather(self, waiting: _Waiting, now_s: float) -> None:
-        """Wait a moment for those who were answered just now and will ask again at once.
-
-        Otherwise one of several robots would always be answered alone, and the others together:
-        half the throughput of a policy for which a batch takes no longer than one.
-        """
-        window_s = min(_GATHER_SHARE * self._took_s, _GATHER_MAX_S)
-        until_s = now_s + window_s
-        expected = {
-            client for client, at_s in self._answered_s.items() if now_s - at_s < self._took_s
-        }
-        while window_s >= 0.001 and expected - waiting.keys():
-            remaining_ms = int(1000 * (until_s - time.monotonic()))
-            if remaining_ms < 1 or not self._socket.poll(remaining_ms):
+    def _gather(self, waiting: _Waiting) -> None:
+        now_s = time.monotonic()
+        until_s = now_s + self._rhythm.wait_s(waiting, now_s)
+        while (now_s := time.monotonic()) < until_s and self._rhythm.wait_s(waiting, now_s):
+            if not self._socket.poll(max(1, int(1000 * (until_s - now_s)))):
                 return
             self._receive(waiting)
 
