@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dsrl_core.steering.preflight.chunk_effects import ChunkEffects
+from dsrl_core.policies.chunk_effects import ChunkEffects
 from dsrl_core.steering.preflight.distances import Support, energy_distance
 from dsrl_core.steering.preflight.noise_kinds import BASE, NoiseKind, shapes_for
 from dsrl_core.steering.preflight.sensitivity import count_behaviours, participation_ratio

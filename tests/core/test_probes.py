@@ -12,8 +12,10 @@ import pytest
 from dsrl_core.errors import InvalidFile
 from dsrl_core.policies import load_policy
 from dsrl_core.policies.backend import Encoded
+from dsrl_core.policies.jumps import jump_share
 from dsrl_core.policies.probes import Probe, Sample, Verdict, probe, require_steerable
 from dsrl_core.specs import PolicySpec
+from dsrl_core.specs.policy import ActionKind
 from dsrl_core.types import Float32Array, UInt8Array
 from tests.core.steering_setup import CATALOG, small_policy
 from tests.core.vision_setup import small_vision_policy
@@ -98,10 +100,11 @@ def test_our_own_policies_pass_every_probe(
 ) -> None:
     policy = load_policy(make(tmp_path))
     found = probe(policy)
-    # Random weights may give actions of any magnitude.
-    assert {one.name for one in found if one.verdict is not Verdict.OK} <= {"ranges"}
+    # Random weights may give actions of any magnitude, a busy machine takes any time.
+    assert {one.name for one in found if one.verdict is not Verdict.OK} <= {"ranges", "latency"}
     assert [one.name for one in found] == [
-        "shapes", "determinism", "sensitivity", "memory", "ranges", "latency", "frozen",
+        "first_call", "shapes", "horizon", "determinism", "sensitivity", "memory", "ranges",
+        "latency", "frozen",
     ]  # fmt: skip
     require_steerable(policy)
 
@@ -143,6 +146,84 @@ def test_weights_that_change_are_refused() -> None:
 def test_what_is_only_strange_is_a_warning(decode: Decode, name: str) -> None:
     assert named(probe(FakePolicy(decode)), name).verdict is Verdict.WARN
     require_steerable(FakePolicy(decode))
+
+
+def test_columns_and_rows_that_no_noise_changes_are_named() -> None:
+    def but_the_second_row(_: FakePolicy, __: Encoded, noises: Float32Array) -> Float32Array:
+        return noises * np.array([1, 0, 1, 1])[:, None]
+
+    assert (
+        "columns tool_displacement[2], tool_turn, gripper_command"
+        in named(probe(FakePolicy(half_of_it)), "sensitivity").found
+    )
+    told = named(probe(FakePolicy(but_the_second_row)), "sensitivity")
+    assert told.found == "rows 1 do not change with the noise"
+    assert told.values["rows"][1] == 0.0
+
+
+def test_a_policy_that_takes_any_horizon_is_a_warning() -> None:
+    told = named(probe(FakePolicy(good)), "horizon")
+    assert told.verdict is Verdict.WARN
+    assert told.found == "3, 5, 8 rows of noise are taken too"
+
+
+def test_a_policy_slower_than_its_chunk_is_a_warning() -> None:
+    policy = FakePolicy(good)
+    told = named(probe(policy, clock=lambda: 0.3 * policy.calls), "latency")
+    assert told.verdict is Verdict.OK  # a chunk is played for 0.4 s
+    assert told.values["decode_many_p95_ms"] == pytest.approx(300.0)
+    slow = FakePolicy(good)
+    assert named(probe(slow, clock=lambda: 0.5 * slow.calls), "latency").verdict is Verdict.WARN
+
+
+def test_a_policy_that_decodes_one_noise_at_a_time_is_asked_so() -> None:
+    def one(_: FakePolicy, __: Encoded, noises: Float32Array) -> Float32Array:
+        assert len(noises) == 1
+        return 0.02 * noises
+
+    policy = FakePolicy(one, replace(SPEC, max_batch=1))
+    policy_verdicts = {each.name: each.verdict for each in probe(policy)}
+    assert policy_verdicts["determinism"] is Verdict.OK
+    assert policy_verdicts["sensitivity"] is Verdict.OK
+
+
+def test_what_was_recorded_may_be_asked_with() -> None:
+    seen = np.full((1, 9), 7.0, np.float32)
+    asked = []
+
+    def keep(_: FakePolicy, encoded: Encoded, noises: Float32Array) -> Float32Array:
+        asked.append(encoded.features)
+        return 0.02 * noises
+
+    probe(FakePolicy(keep), Sample.recorded(SPEC, seen, None))
+    assert all((features == 7.0).all() for features in asked)
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "leaps"),
+    [
+        ("tool_delta", [0.2, 0.2, 0.0, 0.0], True),
+        ("tool_delta", [0.1, 0.1, 0.0, 0.1], False),
+        ("joint_delta", [0.6, 0.0, 0.0, 0.0], True),
+        ("joint_velocity", [0.6, 0.0, 0.0, 0.0], False),
+        ("joint_position", [2.0, 0.0, 0.0, 0.0], False),
+        ("end_effector_delta", [0.0, 0.0, 0.0, 0.4, 0.4, 0.0], True),
+        ("end_effector_pose", [0.5, 0.0, 0.3, 1.0, 0.0, 0.0, 0.0], False),
+    ],
+)
+def test_leaps_are_counted_as_the_kind_of_action_says(
+    kind: ActionKind, row: list[float], leaps: bool
+) -> None:
+    action = replace(SPEC.action, kind=kind)
+    chunks = np.array([[[*row, 0.0]] * 4], np.float32)
+    assert jump_share(action, chunks) == float(leaps)
+
+
+def test_a_pose_that_turns_too_far_from_row_to_row_leaps() -> None:
+    rows = np.array([[0, 0, 0, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 0, 0, 0]], np.float32)
+    assert jump_share(replace(SPEC.action, kind="end_effector_pose"), rows[None]) == 1.0
+    rows[1, 3:5] = [-1, 0]  # the same rotation
+    assert jump_share(replace(SPEC.action, kind="end_effector_pose"), rows[None]) == 0.0
 
 
 def test_features_of_another_size_are_refused() -> None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from dsrl_core.evaluation.statistics import Latency
 from dsrl_core.policies.backend import PolicyBackend
+from dsrl_core.policies.decoding_time import time_decoding
 from dsrl_core.specs import SteeringSpec
 from dsrl_core.steering.noise_map import NoiseMap
-from dsrl_core.steering.preflight.views import View, encode
-
-_WARM_UP: Final = 3
+from dsrl_core.steering.preflight.views import View
 
 
 @dataclass(frozen=True)
@@ -45,21 +43,10 @@ def measure_decision_time(
     many = noise_map.to_noise(noise_map.sample(generator, min(steering.candidates, spec.max_batch)))
     again = many[: steering.refinement_candidates]
     rounds = steering.refinements if steering.selection == "cem" else 0
-    parts: list[tuple[float, ...]] = []
-    for index in range(count + _WARM_UP):
-        stamps = [clock()]
-        encoded = encode(policy, views[index % len(views)].observation)
-        stamps.append(clock())
-        policy.decode(encoded, many[:1])
-        stamps.append(clock())
-        policy.decode(encoded, many)
-        stamps.append(clock())
-        for _ in range(rounds):
-            policy.decode(encoded, again)
-        stamps.append(clock())
-        took = np.diff(stamps)
-        parts.append((took[0], took[1], took[2], took[0] + took[2] + took[3]))
-    columns = np.array(parts[_WARM_UP:]).T
+    inputs = [(v.observation.values, v.observation.images) for v in views]
+    took = time_decoding(policy, inputs, many, count, clock, [again] * rounds)
+    parts = np.column_stack([took[:, :3], took[:, [0, 2, 3]].sum(axis=1)])
+    columns = parts.T
     latencies = [Latency.of_seconds([float(value) for value in column]) for column in columns]
     one, two, three, four = (latency for latency in latencies if latency is not None)
     chunk_ms = 1e3 * spec.horizon * spec.action.period_s

@@ -10,23 +10,23 @@ from typing import Final
 
 from dsrl_core.evaluation.statistics import SuccessCount
 from dsrl_core.policies.backend import PolicyBackend
+from dsrl_core.policies.determinism import Determinism, measure_determinism
+from dsrl_core.policies.horizon import Horizon, measure_horizon
 from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs import PolicySpec, RobotSpec, TaskSpec
 from dsrl_core.steering.preflight.decision_time import DecisionTime, measure_decision_time
-from dsrl_core.steering.preflight.determinism import Determinism, measure_determinism
 from dsrl_core.steering.preflight.head_room import (
     HeadRoom,
     estimate_head_room,
     split_replays,
 )
-from dsrl_core.steering.preflight.horizon import Horizon, measure_horizon
 from dsrl_core.steering.preflight.noise_kinds import BASE, shapes_for
 from dsrl_core.steering.preflight.recommendation import Recommendation, recommend
 from dsrl_core.steering.preflight.sensitivity import Sensitivity, measure_sensitivity
 from dsrl_core.steering.preflight.shapes import ShapeComparison, ShapeFigures
 from dsrl_core.steering.preflight.thresholds import THRESHOLDS, Thresholds
 from dsrl_core.steering.preflight.trials import Trial
-from dsrl_core.steering.preflight.views import View, encode
+from dsrl_core.steering.preflight.views import View, encode, most_executed
 
 _DETERMINISM_VIEWS: Final = 6
 _DETERMINISM_NOISES: Final = 12
@@ -89,7 +89,8 @@ def examine(
     A policy that gives no usable chunk is not measured further.
     """
     generator = stream(seed, Purpose.PREFLIGHT)
-    horizon = measure_horizon(policy, encode(policy, views[0].observation), views)
+    first = encode(policy, views[0].observation)
+    horizon = measure_horizon(policy, first, most_executed(views))
     if not horizon.is_usable:
         return Measured(horizon)
     steering = task.steering

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dsrl_core.policies.determinism import Determinism
+from dsrl_core.policies.horizon import Horizon
 from dsrl_core.specs import TaskSpec
 from dsrl_core.steering.preflight.decision_time import DecisionTime
-from dsrl_core.steering.preflight.determinism import Determinism
 from dsrl_core.steering.preflight.examination import Measured, Preflight
-from dsrl_core.steering.preflight.horizon import Horizon
 from dsrl_core.steering.preflight.judging_outcomes import of_head_room, of_trials
 from dsrl_core.steering.preflight.recommendation import Recommendation, objections
 from dsrl_core.steering.preflight.sensitivity import Sensitivity

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dsrl_core.steering.preflight.chunk_effects import ChunkEffects
+from dsrl_core.policies.chunk_effects import ChunkEffects
 from dsrl_core.types import Float32Array, Float64Array
 
 

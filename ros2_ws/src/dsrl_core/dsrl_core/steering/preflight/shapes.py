@@ -12,8 +12,8 @@ from dsrl_core.control.actions import Actions
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.safety import Safety
 from dsrl_core.policies.backend import Encoded, PolicyBackend
+from dsrl_core.policies.chunk_effects import ChunkEffects
 from dsrl_core.specs import RobotSpec, SteeringSpec
-from dsrl_core.steering.preflight.chunk_effects import ChunkEffects
 from dsrl_core.steering.preflight.distances import Distance, Support, energy_distance
 from dsrl_core.steering.preflight.noise_kinds import BASE, NoiseKind
 from dsrl_core.steering.preflight.sensitivity import mean_behaviours

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dsrl_core.policies.backend import Encoded, PolicyBackend
-from dsrl_core.steering.preflight.views import View, most_executed
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Horizon:
         return self.given == self.expected and self.is_finite
 
 
-def measure_horizon(policy: PolicyBackend, encoded: Encoded, views: Sequence[View]) -> Horizon:
-    """Decode noises of the policy file's horizon and of others.
+def measure_horizon(policy: PolicyBackend, encoded: Encoded, most_executed: int = 0) -> Horizon:
+    """Decode noises of the policy file's horizon and of others; `most_executed` is kept.
 
     Another process's or framework's policy may raise anything; what it says is the finding.
     """
@@ -44,9 +42,10 @@ def measure_horizon(policy: PolicyBackend, encoded: Encoded, views: Sequence[Vie
         given, is_finite = tuple(chunks.shape[1:]), bool(np.isfinite(chunks).all())
     except Exception as raised:
         error = f"{type(raised).__name__}: {raised}"
-    others = (spec.horizon - 1, spec.horizon + 1, 2 * spec.horizon)
+    rows = spec.noise_shape[0]
+    others = (rows - 1, rows + 1, 2 * rows)
     accepted = tuple(n for n in others if n > 0 and _accepts(policy, encoded, n))
-    return Horizon(expected, given, error, is_finite, accepted, most_executed(views))
+    return Horizon(expected, given, error, is_finite, accepted, most_executed)
 
 
 def _accepts(policy: PolicyBackend, encoded: Encoded, horizon: int) -> bool:
