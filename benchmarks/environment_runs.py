@@ -90,7 +90,7 @@ def measure_run(
     task = task_of(environment, policy.spec, steering, row.discount)
     learner = Learner([LearnedTask(task, policy)], seed)
     loop = DecisionLoop(task, policy, seed)
-    rollout = ChunkedRollout(environment, loop)
+    rollout = ChunkedRollout(environment, loop, policy.spec.observation_steps)
     done = Point(0, 0, 0, 0, [], [], 0)
 
     def measured(mode: Mode, resets: int, metrics: dict[str, float]) -> Point:

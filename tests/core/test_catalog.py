@@ -30,6 +30,14 @@ def test_the_shipped_files_fit_each_other() -> None:
     assert CATALOG.policy(task.policy).weights_path.is_file()
 
 
+def test_a_task_tells_its_policy_what_it_is_about() -> None:
+    task = CATALOG.task("franka_pick")
+    assert CATALOG.policy_of(task) == CATALOG.policy(task.policy)
+    told = CATALOG.policy_of(replace(task, prompt="pick up the cube"))
+    assert told == replace(CATALOG.policy(task.policy), prompt="pick up the cube")
+    assert CATALOG.policy_of(task, "franka_place_flow").name == "franka_place_flow"
+
+
 @pytest.mark.parametrize("kind", ["task", "robot", "policy"])
 def test_an_unknown_name_is_answered_with_those_that_there_are(kind: str) -> None:
     available = {"task": "franka_pick", "robot": "fr3", "policy": "franka_pick_flow"}[kind]

@@ -13,6 +13,7 @@ from dsrl_core.data.importers.building import with_past
 from dsrl_core.data.importers.export import export_episodes
 from dsrl_core.data.importers.mapping import read_mapping
 from dsrl_core.data.replay import Replay
+from dsrl_core.environments import ChunkedRollout
 from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.policies import load_policy
 from dsrl_core.seeding import reset_seed
@@ -25,6 +26,7 @@ from dsrl_core.types import ChunkRequest, Episode, Label, Mode, Outcome, Pose
 from dsrl_sim.assembly import make_rollout
 from dsrl_sim.environment import SimulatedRobot
 from dsrl_sim.rendering import RendererMissing, available_backend
+from tests.core.environment_setup import Line, Pusher
 from tests.core.history_setup import CAMERAS, policy_with_a_past
 from tests.core.importers_setup import imported
 from tests.core.steering_setup import CATALOG, small_task
@@ -251,6 +253,32 @@ def test_features_are_those_of_the_newest_observation(tmp_path: Path) -> None:
     values[1, : spec.step_size] = values[0, : spec.step_size]
     state = features.of_state(torch.from_numpy(values))
     np.testing.assert_array_equal(state[0], state[1])
+
+
+class SeeingLine(Line):
+    """A camera that sees the number of actions played."""
+
+    images_shape = (1, 2, 2, 3)
+
+    @property
+    def images(self):  # type: ignore[no-untyped-def, override]
+        return np.full((1, 2, 2, 3), len(self.played), dtype=np.uint8)
+
+
+def test_an_environment_of_a_benchmark_gives_the_observations_before() -> None:
+    episode, _ = ChunkedRollout(SeeingLine(), Pusher(0.1), 3).run(0, Mode.TRAIN, 5)
+
+    def times(values: np.ndarray) -> list[float]:
+        return [round(10 * float(time)) for time in values.reshape(3, 2)[:, 1]]
+
+    first, second = episode.steps[:2]
+    assert times(first.decision.observation.values) == [0, 0, 0]
+    assert [times(between) for between in first.between][:2] == [[1, 0, 0], [2, 1, 0]]
+    now = second.decision.sequence + first.steps_executed - 1
+    assert times(second.decision.observation.values) == [now, now - 1, now - 2]
+    images = second.decision.observation.images
+    assert images is not None
+    assert images[:, 0, 0, 0].tolist() == [now, now - 1, now - 2]
 
 
 # In datasets.

@@ -7,6 +7,7 @@ seen between them, and at its end the true last observation.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +25,7 @@ from dsrl_core.types import (
     Mode,
     Observation,
     Outcome,
+    UInt8Array,
     final_decision,
     to_nanoseconds,
 )
@@ -35,6 +37,8 @@ class ChunkedRollout:
 
     environment: StepEnvironment
     decider: Decider
+    observation_steps: int = 1
+    """Of the policy: it sees so many observations, an action apart, the newest first."""
 
     def run(self, number: int, mode: Mode, seed: int) -> tuple[Episode, bool]:
         """One episode from the reset of `seed`, and whether it ever was a success.
@@ -44,28 +48,30 @@ class ChunkedRollout:
         Raises:
             InvalidValue: the decider's chunk is not of the environment's actions.
         """
-        values = self.environment.reset(seed)
+        past = _Past(self.observation_steps)
+        past.see(self.environment, self.environment.reset(seed))
         steps: list[DecisionStep] = []
         played, success = 0, False
         while True:
-            observation = self._observed(played, values)
+            observation = self._observed(played, past)
             decision = self.decider.decide(observation, number, len(steps), mode, seed)
-            outcomes = self._play(decision)
+            outcomes, between = self._play(decision, past)
             played += len(outcomes)
             success = success or any(step.success for step in outcomes)
-            steps.append(_recorded(decision, outcomes))
+            reward = sum(step.reward for step in outcomes)
+            steps.append(DecisionStep(decision, len(outcomes), between, reward))
             last = outcomes[-1]
-            values = last.observation
             if last.is_done:
                 break
-        closing = final_decision(number, len(steps), self._observed(played, values))
+        closing = final_decision(number, len(steps), self._observed(played, past))
         steps.append(DecisionStep(closing, 0))
         reason = "ended" if last.terminated else DEADLINE
         metadata = {"environment": self.environment.name}
         return Episode(number, mode, seed, tuple(steps), reason, metadata), success
 
-    def _play(self, decision: Decision) -> list[Step]:
-        """What the chunk's actions gave, up to the one that ended the episode."""
+    def _play(self, decision: Decision, past: _Past) -> tuple[list[Step], Float32Array]:
+        """What the chunk's actions gave, up to the one that ended the episode, and what was seen
+        between them, (actions - 1, observation_size)."""
         low, high = self.environment.action_low, self.environment.action_high
         if (
             decision.chunk.ndim != 2
@@ -76,24 +82,48 @@ class ChunkedRollout:
                 f"a chunk of shape {decision.chunk.shape} for environment "
                 f"'{self.environment.name}'; expected (horizon, {len(low)})"
             )
-        outcomes = []
+        outcomes: list[Step] = []
+        between: list[Float32Array] = []
         for action in np.clip(decision.chunk, low, high):
+            if outcomes:
+                between.append(past.values)
             outcomes.append(self.environment.step(action))
+            past.see(self.environment, outcomes[-1].observation)
             if outcomes[-1].is_done:
                 break
-        return outcomes
+        nothing = np.zeros((0, len(past.values)), np.float32)
+        return outcomes, np.stack(between) if between else nothing
 
-    def _observed(self, played: int, values: Float32Array) -> Observation:
+    def _observed(self, played: int, past: _Past) -> Observation:
         stamp_ns = played * to_nanoseconds(self.environment.period_s)
-        return Observation(stamp_ns, values, self.environment.images)
+        return Observation(stamp_ns, past.values, past.images(self.environment))
 
 
-def _recorded(decision: Decision, outcomes: list[Step]) -> DecisionStep:
-    seen = [step.observation for step in outcomes[:-1]]
-    between = np.zeros((0, len(outcomes[-1].observation)), np.float32)
-    if seen:
-        between = np.stack(seen)
-    return DecisionStep(decision, len(outcomes), between, sum(step.reward for step in outcomes))
+class _Past:
+    """The last observations of an episode; its first one stands for those before it."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._values: deque[Float32Array] = deque(maxlen=steps)
+        self._images: deque[UInt8Array | None] = deque(maxlen=steps)
+
+    def see(self, environment: StepEnvironment, values: Float32Array) -> None:
+        # Nobody can draw the past, so that it is drawn at its time, if anybody is to see it.
+        images = environment.images if self._steps > 1 else None
+        missing = self._steps - len(self._values)
+        for _ in range(max(missing, 1)):
+            self._values.appendleft(values)
+            self._images.appendleft(images)
+
+    @property
+    def values(self) -> Float32Array:
+        return np.concatenate(self._values)
+
+    def images(self, environment: StepEnvironment) -> UInt8Array | None:
+        if self._steps == 1:
+            return environment.images
+        drawn = [images for images in self._images if images is not None]
+        return np.concatenate(drawn) if drawn else None
 
 
 def return_of(episode: Episode) -> float:
