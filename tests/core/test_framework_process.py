@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsrl_core.errors import InvalidFile
+from dsrl_core.errors import DsrlError, InvalidFile
 from dsrl_core.policies.backend import PolicyBackend
 from dsrl_core.policies.framework_process import RESTARTS_MAX, FrameworkPolicy
 from dsrl_core.policies.installing import ENVIRONMENTS_VARIABLE
@@ -194,6 +194,11 @@ def test_an_environment_without_its_python_is_told(tmp_path: Path) -> None:
         FrameworkPolicy(spec_with(tmp_path), replace(WORKER, python=tmp_path / "python"))
 
 
+def test_a_worker_that_answers_garbage_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DsrlError):
+        FrameworkPolicy(spec_with(tmp_path, does="garbage", timeout_s=2.0), WORKER)
+
+
 @pytest.mark.parametrize("value", [0.0, -1.0, "soon"])
 def test_a_time_that_is_none_is_refused(tmp_path: Path, value: str | float) -> None:
     with pytest.raises(InvalidFile, match=r"settings\.timeout_s"):
@@ -213,9 +218,9 @@ def test_closing_leaves_no_process_and_no_file(tmp_path: Path) -> None:
 
 def test_a_service_that_is_killed_leaves_no_worker(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path\n"
-        "from tests.core.test_framework_process import *\n"
-        "policy = FrameworkPolicy(spec_with(Path(sys.argv[1])), WORKER)\n"
+        "import sys, time; from pathlib import Path\n"
+        "import tests.core.test_framework_process as t\n"
+        "policy = t.FrameworkPolicy(t.spec_with(Path(sys.argv[1])), t.WORKER)\n"
         "print(policy.worker_pid, flush=True)\n"
         "time.sleep(600)\n"
     )

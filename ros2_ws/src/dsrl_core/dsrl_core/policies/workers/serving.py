@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from dsrl_core.policies.backend import PolicyBackend
@@ -40,18 +39,9 @@ def main(load: Callable[[PolicySpec], PolicyBackend], check: Callable[[], str]) 
     spec = TypeAdapter(PolicySpec).validate_json(arguments.policy.read_bytes())
     backend = load(spec)
     try:
-        warm_up(backend)
         _serve(PolicyServer(backend, arguments.endpoint))
     finally:
         backend.close()
-
-
-def warm_up(backend: PolicyBackend) -> None:
-    """Decode once, noise included: what is slow the first time is not so at the first decision."""
-    spec = backend.spec
-    images = None if spec.images_shape is None else np.zeros((1, *spec.images_shape), np.uint8)
-    encoded = backend.encode(np.zeros((1, spec.observation_size), np.float32), images)
-    backend.decode(encoded, np.zeros((1, *spec.noise_shape), np.float32))
 
 
 def _serve(server: PolicyServer) -> None:
