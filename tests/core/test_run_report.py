@@ -18,6 +18,7 @@ from dsrl_core.data.timeline import Timeline
 from dsrl_core.errors import DsrlError
 from dsrl_core.evaluation.rate_difference import RateDifference
 from dsrl_core.evaluation.run_data import FRAMES, read_run
+from dsrl_core.evaluation.run_figures import draw_curve
 from dsrl_core.evaluation.run_report import render_run_report, write_run_report
 from dsrl_core.evaluation.statistics import SuccessCount
 from dsrl_core.status import EpisodeStatus, Phase, Waits
@@ -110,6 +111,16 @@ def test_run_is_read_as_it_was_recorded_and_labelled(folder: Path) -> None:
     assert not run.episodes[3].was_corrected, "a mark is no correction"
     assert len(run.episodes[3].frames) == min(FRAMES, 4)
     assert run.episodes[3].frames[0].shape == (8, 20, 3)
+
+
+def test_the_legend_covers_no_curve_wherever_it_lies(folder: Path) -> None:
+    run = read_run(folder)
+    figure = draw_curve([run, run, run])
+    figure.draw_without_rendering()
+    (axes,), (legend,) = figure.axes, figure.legends
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
+    assert figure.bbox.containsx(legend.get_window_extent().x0)
+    assert figure.bbox.containsy(legend.get_window_extent().y0)
 
 
 def test_report_loads_nothing_and_takes_no_text_for_html(folder: Path, artefacts: Path) -> None:

@@ -30,6 +30,11 @@ _PATH_SIZE_PX: Final = 120
 
 def curve_figure(runs: Sequence[RunData]) -> str:
     """Success of the latest steered episodes as they came, one line per run: a PNG's data URI."""
+    return _png(draw_curve(runs))
+
+
+def draw_curve(runs: Sequence[RunData]) -> Figure:
+    """The same as a figure."""
     figure, (axes,) = _figure(4.6)
     for index, run in enumerate(runs):
         colour = _COLOURS[index % len(_COLOURS)]
@@ -44,8 +49,9 @@ def curve_figure(runs: Sequence[RunData]) -> str:
     if not any(run.steered for run in runs):
         _say(axes, "no steered episode has been labelled yet")
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, loc="lower right", fontsize=10)
-    return _png(figure)
+        # Below the axes: a curve may lie anywhere in them, at 0 % as at 100 %.
+        figure.legend(frameon=False, loc="outside lower center", ncols=2, fontsize=10)
+    return figure
 
 
 def diagnostics_figure(run: RunData) -> str:
