@@ -26,7 +26,7 @@ from dsrl_core.catalog import Catalog
 from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.policies import load_policy
 from dsrl_core.policies.backend import Encoded, PolicyBackend
-from dsrl_core.policies.flow_mlp import FlowMlpPolicy
+from dsrl_core.policies.native import NativePolicy
 from dsrl_core.specs import CameraSpec, TaskSpec
 from dsrl_core.types import (
     Decision,
@@ -48,7 +48,7 @@ UPDATES = 400
 CAMERAS = (CameraSpec("scene", 128, 128), CameraSpec("wrist", 128, 128))
 
 
-class SeeingPolicy(FlowMlpPolicy):
+class SeeingPolicy(NativePolicy):
     """The state policy; images are kept for actor and critics, it does not look at them itself."""
 
     def encode(self, observations: Float32Array, images: UInt8Array | None = None) -> Encoded:

@@ -25,12 +25,8 @@ from torch import Tensor
 from dsrl_core.catalog import Catalog
 from dsrl_core.control.kinematics import Kinematics, pointing_down
 from dsrl_core.policies import load_policy
-from dsrl_core.policies.flow_vision import (
-    PoseEncoder,
-    VisionNetwork,
-    features_of,
-    pose_targets,
-)
+from dsrl_core.policies.native import VisionNetwork
+from dsrl_core.policies.pose_encoder import PoseEncoder, features_of, pose_targets
 from dsrl_core.specs import FieldSpec, PolicySpec
 from dsrl_core.steering.observation import ObservationBuilder
 from dsrl_core.types import Float32Array, UInt8Array

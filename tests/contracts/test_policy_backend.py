@@ -16,6 +16,7 @@ from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.policies.wire import PolicyServer, PolicyUnavailable, RemotePolicy
 from tests.core.exported_setup import SAVE, small_exported_policy
 from tests.core.lerobot_setup import small_lerobot_policy
+from tests.core.native_setup import small
 from tests.core.serving_setup import (
     end_servers,
     served,
@@ -30,6 +31,9 @@ NOISES = np.random.default_rng(0).standard_normal((6, 4, 5), dtype=np.float32)
 
 SMALL = {
     "flow_mlp": small_policy,
+    "flow_unet": small("flow_unet"),
+    "ddim_mlp": small("ddim_mlp"),
+    "ddim_unet": small("ddim_unet", sees=True),
     "flow_vision": small_vision_policy,
     "lerobot": small_lerobot_policy,
     "openpi": small_openpi_policy,

@@ -14,7 +14,8 @@ from dsrl_core.catalog import Catalog
 from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.policies import load_policy
 from dsrl_core.policies.backend import Encoded
-from dsrl_core.policies.flow_mlp import FlowMlpPolicy, FlowNetwork, save, shape_of
+from dsrl_core.policies.native import NativePolicy, network_of
+from dsrl_core.policies.weights import save
 from dsrl_core.specs import PolicySpec, TaskSpec
 from dsrl_core.types import (
     Decision,
@@ -42,12 +43,12 @@ def small_policy(folder: Path, seed: int = 0) -> PolicySpec:
         architecture={"width": 16, "layers": 2},
         denoising_steps=2,
     )
-    save(FlowNetwork(shape_of(spec)), str(spec.weights_path))
+    save(network_of(spec), str(spec.weights_path))
     digest = hashlib.sha256(spec.weights_path.read_bytes()).hexdigest()
     return replace(spec, weights_sha256=digest)
 
 
-class CountingPolicy(FlowMlpPolicy):
+class CountingPolicy(NativePolicy):
     """The policy, and how many observations it encoded and noises it decoded."""
 
     encoded = decoded = 0

@@ -19,7 +19,8 @@ from dsrl_core.errors import InvalidValue, UnknownName
 from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.policies import load_policy
 from dsrl_core.policies.backend import PolicyBackend
-from dsrl_core.policies.flow_mlp import FlowNetwork, save, shape_of
+from dsrl_core.policies.native import network_of
+from dsrl_core.policies.weights import save
 from dsrl_core.specs import PolicySpec, TaskSpec
 from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.types import Episode, Float32Array, Mode, Outcome
@@ -38,7 +39,7 @@ def small_flow(folder: Path) -> PolicySpec:
     torch.manual_seed(0)
     observations = np.random.default_rng(0).standard_normal((20, 2), dtype=np.float32)
     spec = replace(policy_of(Line(), observations, HORIZON, 2, 16, 2), folder=folder)
-    save(FlowNetwork(shape_of(spec)), str(spec.weights_path))
+    save(network_of(spec), str(spec.weights_path))
     digest = hashlib.sha256(spec.weights_path.read_bytes()).hexdigest()
     return replace(spec, weights_sha256=digest)
 

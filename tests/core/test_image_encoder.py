@@ -13,7 +13,7 @@ from dsrl_core.errors import InvalidFile, InvalidValue
 from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.policies import load_policy
 from dsrl_core.policies.backend import Encoded, check_observations
-from dsrl_core.policies.flow_mlp import FlowMlpPolicy
+from dsrl_core.policies.native import NativePolicy
 from dsrl_core.specs import CameraSpec, PolicySpec
 from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.steering.image_encoder import ImageEncoder, augment
@@ -30,7 +30,7 @@ CAMERAS = (CameraSpec("scene", 16, 12), CameraSpec("wrist", 16, 12))
 SHAPE = (2, 12, 16, 3)
 
 
-class SeeingPolicy(FlowMlpPolicy):
+class SeeingPolicy(NativePolicy):
     """The small policy, which is given images and does not look at them."""
 
     def encode(self, observations: Float32Array, images: UInt8Array | None = None) -> Encoded:

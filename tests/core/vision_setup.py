@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dsrl_core.policies.flow_mlp import save
-from dsrl_core.policies.flow_vision import VisionNetwork
+from dsrl_core.policies.native import network_of
+from dsrl_core.policies.weights import save
 from dsrl_core.specs import CameraSpec, PolicySpec
 from dsrl_core.types import Float32Array, UInt8Array
 from tests.core.steering_setup import CATALOG
@@ -26,7 +26,7 @@ def small_vision_policy(folder: Path, seed: int = 0) -> PolicySpec:
         architecture={"width": 16, "layers": 2, "filters": 4, "keypoints": 4, "pose_width": 16},
         denoising_steps=2,
     )
-    save(VisionNetwork(spec), str(spec.weights_path))
+    save(network_of(spec), str(spec.weights_path))
     digest = hashlib.sha256(spec.weights_path.read_bytes()).hexdigest()
     return replace(spec, weights_sha256=digest)
 

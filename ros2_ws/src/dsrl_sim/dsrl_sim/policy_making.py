@@ -1,9 +1,9 @@
 """Makes a deliberately imperfect frozen policy from nothing: what every `make.py` here shares.
 
-Scripted demonstrations with errors, failures kept; windows of them as chunks; flow matching; the
-gate (base, zero noise, oracle over fresh resets); the card. A policy's own `make.py` says which
-expert errs how, and how much; its folder holds `policy.yaml`, whose hash is brought up to date, and
-`CARD.md.in`.
+Scripted demonstrations with errors, failures kept; windows of them as chunks; flow matching or
+denoising; the gate (base, zero noise, oracle over fresh resets); the card. A policy's own `make.py`
+says which expert errs how, and how much; its folder holds `policy.yaml`, whose hash is brought up
+to date, and `CARD.md.in`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from torch import nn
 from dsrl_core.catalog import Catalog
 from dsrl_core.evaluation.statistics import SuccessCount
 from dsrl_core.policies import load_policy
-from dsrl_core.policies.flow_mlp import FlowNetwork, save, shape_of
+from dsrl_core.policies.native import decoding_network_of, sampler_of
+from dsrl_core.policies.networks import Network
+from dsrl_core.policies.weights import save
 from dsrl_core.rollout import Decider
 from dsrl_core.seeding import reset_seed
 from dsrl_core.specs import PolicySpec
@@ -131,11 +133,12 @@ def _steps(recipe: Recipe, episode: Episode) -> list[Decision]:
     return decisions[: int(np.searchsorted(over, recipe.steps_after_end, side="right"))]
 
 
-def train(recipe: Recipe, policy: PolicySpec, demonstrations: Demonstrations) -> FlowNetwork:
-    """Flow matching on straight paths (Lipman et al. 2023)."""
-    observations, chunks = demonstrations.windows(policy.horizon)
+def train(recipe: Recipe, policy: PolicySpec, demonstrations: Demonstrations) -> Network:
+    """The policy's network for its sampler: flow matching, or a diffusion's denoising."""
+    rows, _ = policy.noise_shape
+    observations, chunks = demonstrations.windows(rows)
     torch.manual_seed(recipe.seed)
-    network = FlowNetwork(shape_of(policy))
+    network, sampler = decoding_network_of(policy), sampler_of(policy)
     state = torch.from_numpy(observations)
     target = torch.from_numpy(chunks.reshape(len(chunks), -1))
     network.observation_mean.copy_(state.mean(0))
@@ -147,11 +150,10 @@ def train(recipe: Recipe, policy: PolicySpec, demonstrations: Demonstrations) ->
     optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, recipe.training_steps)
     for _ in range(recipe.training_steps):
-        rows = torch.randint(0, len(target), (BATCH,))
-        noise, time = torch.randn(BATCH, target.shape[1]), torch.rand(BATCH, 1)
-        x = (1 - time) * noise + time * target[rows]
-        wanted = target[rows] - noise
-        loss = ((network.velocity(x, time, features[rows]) - wanted) ** 2).mean()
+        picked = torch.randint(0, len(target), (BATCH,))
+        noise = torch.randn(BATCH, target.shape[1])
+        x, time, wanted = sampler.example(target[picked], noise)
+        loss = ((network(x, time, features[picked]) - wanted) ** 2).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

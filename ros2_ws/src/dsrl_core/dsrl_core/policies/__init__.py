@@ -11,12 +11,17 @@ from dsrl_core.policies.weight_files import file_sha256, weights_bytes, weights_
 from dsrl_core.specs import PolicySpec
 
 BACKENDS: Final = {
-    "flow_mlp": "dsrl_core.policies.flow_mlp:FlowMlpPolicy",
-    "flow_vision": "dsrl_core.policies.flow_vision:FlowVisionPolicy",
+    "flow_mlp": "dsrl_core.policies.native:NativePolicy",
+    "flow_unet": "dsrl_core.policies.native:NativePolicy",
+    "ddim_mlp": "dsrl_core.policies.native:NativePolicy",
+    "ddim_unet": "dsrl_core.policies.native:NativePolicy",
+    "flow_vision": "dsrl_core.policies.native:NativePolicy",
     "onnx": "dsrl_core.policies.onnx_program:OnnxPolicy",
     "torchscript": "dsrl_core.policies.torch_program:TorchScriptPolicy",
     "torch_export": "dsrl_core.policies.torch_program:TorchExportPolicy",
     "lerobot": "dsrl_core.policies.framework_process:LeRobotProcess",
+    "openpi": "dsrl_core.policies.openpi:OpenPiPolicy",
+    "remote": "dsrl_core.policies.served_elsewhere:PolicyElsewhere",
 }
 """Backend name to `module:class`; a class takes the policy's spec."""
 

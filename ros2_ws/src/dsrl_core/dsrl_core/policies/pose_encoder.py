@@ -1,8 +1,8 @@
-"""A flow-matching policy that sees: a pose encoder on images, and the flow of `flow_mlp` behind it.
+"""Sees for a native policy: where an object is from the tool, of images.
 
 The encoder has a few convolutions and a spatial softmax per camera (Levine et al. 2016): each of
 its keypoints is where in the image one thing is. From the keypoints and the robot's own measured
-state an MLP estimates where the object is from the tool. `Encoded.features`, all that the flow and
+state an MLP estimates where the object is from the tool. `Encoded.features`, all that a decoder and
 a critic see of an image, are then laid out as
 
     0:3   object_position, estimated [m], base frame
@@ -17,28 +17,17 @@ so that relations that a task's file declares work on the estimates as they do o
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dsrl_core.errors import InvalidFile
-from dsrl_core.policies.backend import Encoded, check_decode, check_observations
-from dsrl_core.policies.flow_mlp import (
-    FlowDecoder,
-    FlowNetwork,
-    architecture_of,
-    digest_of,
-    load_weights,
-    shape_of,
-)
+from dsrl_core.policies.weights import architecture_of
 from dsrl_core.specs import PolicySpec
-from dsrl_core.types import Float32Array, UInt8Array
 
 ESTIMATES: Final = {"object_position": (0, 1, 2), "object_yaw": (3,)}
-"""What a policy file of this backend must say under `estimates`."""
+"""What the file of a policy that sees must say under `estimates`."""
 ESTIMATED: Final = 8
 """Features before the observation's values."""
 _SYMMETRY: Final = 4
@@ -92,13 +81,13 @@ class PoseEncoder(nn.Module):
         if shape is None or spec.features_size != size or spec.estimates != ESTIMATES:
             raise InvalidFile(
                 f"policy '{spec.name}' has {len(spec.cameras)} cameras, features_size "
-                f"{spec.features_size} and estimates {spec.estimates}; backend flow_vision "
-                f"expects at least one camera, features_size {size} and {ESTIMATES}"
+                f"{spec.features_size} and estimates {spec.estimates}; backend "
+                f"{spec.backend} expects at least one camera, features_size {size} and {ESTIMATES}"
             )
         names = [part.name for part in spec.observation]
         if names[:2] != ["tool_position", "tool_yaw"]:
             raise InvalidFile(
-                f"policy '{spec.name}' observes {', '.join(names)}; backend flow_vision expects "
+                f"policy '{spec.name}' observes {', '.join(names)}; the pose encoder expects "
                 "tool_position and tool_yaw first"
             )
         filters, keypoints, width = architecture_of(spec, "filters", "keypoints", "pose_width")
@@ -147,46 +136,6 @@ def features_of(values: Tensor, pose: Tensor) -> Tensor:
     half = math.pi / _SYMMETRY
     yaw = torch.remainder(tool_yaw + turn + half, 2 * half) - half
     return torch.cat([tool + _turned(offset, tool_yaw), yaw, offset, turn, values], dim=-1)
-
-
-class VisionNetwork(nn.Module):
-    """Encoder and flow as they are stored together."""
-
-    def __init__(self, spec: PolicySpec) -> None:
-        super().__init__()
-        self.encoder = PoseEncoder(spec)
-        self.flow = FlowNetwork(replace(shape_of(spec), observation_size=spec.features_size))
-
-
-class FlowVisionPolicy:
-    """`PolicyBackend` of a `VisionNetwork` stored as safetensors."""
-
-    def __init__(self, spec: PolicySpec) -> None:
-        self.spec = spec
-        self._network = load_weights(VisionNetwork(spec), spec)
-        with torch.inference_mode():
-            self._decoder = FlowDecoder(self._network.flow, spec.denoising_steps)
-
-    def encode(self, observations: Float32Array, images: UInt8Array | None = None) -> Encoded:
-        check_observations(self.spec, observations, images)
-        assert images is not None, "a file without cameras was refused"
-        with torch.inference_mode():
-            features = self._network.encoder(
-                torch.from_numpy(np.asarray(observations)), torch.from_numpy(np.asarray(images))
-            )
-        return Encoded(features.numpy())
-
-    def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
-        check_decode(self.spec, encoded, noises)
-        with torch.inference_mode():
-            features = self._network.flow.normalise(torch.from_numpy(encoded.features))
-            return self._decoder.chunks(features, noises, self.spec)
-
-    def digest(self) -> str:
-        return digest_of(self._network)
-
-    def close(self) -> None:
-        """Nothing is held outside this process's memory."""
 
 
 def _turned(vectors: Tensor, angle: Tensor) -> Tensor:
