@@ -19,20 +19,20 @@ JITTER: Final = 0.1
 
 
 class ImageEncoder(nn.Module):
-    """Images (n, cameras, height, width, 3) uint8 to features (n, size)."""
+    """Images (n, views, height, width, 3) uint8 to features (n, size)."""
 
     STRIDES: Final = (2, 2, 2, 1)
 
-    def __init__(self, cameras: int, height: int, width: int, filters: int, size: int) -> None:
+    def __init__(self, views: int, height: int, width: int, filters: int, size: int) -> None:
         super().__init__()
         self.size = size
-        channels = [3 * cameras] + [filters] * len(self.STRIDES)
+        channels = [3 * views] + [filters] * len(self.STRIDES)
         layers: list[nn.Module] = []
         for (before, after), stride in zip(pairwise(channels), self.STRIDES, strict=True):
             layers += [nn.Conv2d(before, after, 3, stride, padding=1), nn.ReLU()]
         self.body = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():
-            flat = self.body(torch.zeros(1, 3 * cameras, height, width)).shape[1]
+            flat = self.body(torch.zeros(1, 3 * views, height, width)).shape[1]
         self.bottleneck = nn.Sequential(nn.Linear(flat, size), nn.LayerNorm(size), nn.Tanh())
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:

@@ -27,7 +27,7 @@ class TaskShape:
     latent_size: int
     noise_bound: float
     images_shape: tuple[int, int, int, int] | None = None
-    """(cameras, height, width, 3), where actor and critics have an encoder of their own."""
+    """(views, height, width, 3), where actor and critics have an encoder of their own."""
     prompt_features: tuple[float, ...] = ()
 
     @staticmethod
