@@ -7,7 +7,9 @@ from contextlib import closing
 import torch
 from rclpy.executors import Executor
 
+from dsrl_core.errors import DsrlError
 from dsrl_core.policies import PolicyBackend, load_policy
+from dsrl_core.policies.probes import require_steerable
 from dsrl_core.policies.served_elsewhere import PolicyElsewhere
 from dsrl_core.policies.serving_thread import Server, ServingThread
 from dsrl_core.policies.wire import PolicyServer
@@ -31,6 +33,7 @@ class PolicyServerNode(DsrlNode[PolicyServerParameters]):
         if spec.backend == "remote":
             # Noise actors ask there themselves: a way round over this process would only take time.
             with closing(PolicyElsewhere(spec)) as served:
+                require_steerable(served)
                 endpoint, digest = served.endpoint, served.digest()
         else:
             endpoint = policy_endpoint(domain(), self.get_namespace())
@@ -61,7 +64,13 @@ class PolicyServerNode(DsrlNode[PolicyServerParameters]):
 def _loaded(spec: PolicySpec) -> PolicyBackend:
     """In the thread in which the policy runs: torch's threads are set for each."""
     torch.set_num_threads(1)
-    return load_policy(spec)
+    backend = load_policy(spec)
+    try:
+        require_steerable(backend)
+    except DsrlError:
+        backend.close()
+        raise
+    return backend
 
 
 def main(args: list[str] | None = None) -> None:
