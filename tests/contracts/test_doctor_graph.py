@@ -238,7 +238,10 @@ def test_pictures(question: Question) -> None:
     assert cameras.judge_picture(camera, *size, "mono8", "cannot be read").status is FAIL
     resize = cameras.judge_picture(camera, 640, 480, "rgb8", "")
     assert resize.status is FAIL
+    assert "fit: pad, crop or stretch" in resize.advice
     assert "resize" in resize.advice
+    padded = replace(camera, fit="pad")
+    assert cameras.judge_picture(padded, 640, 480, "rgb8", "").status is OK
     assert cameras.judge_unresized(camera, raw=1, resized=1) is None
     unresized = cameras.judge_unresized(camera, raw=1, resized=0)
     assert unresized is not None

@@ -11,7 +11,7 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from dsrl_core.catalog import read_spec
-from dsrl_core.specs import CameraSpec, FieldSpec, PolicySpec
+from dsrl_core.specs import ActionSpec, CameraSpec, FieldSpec, PolicySpec
 from tests.core.steering_setup import CATALOG
 
 NAME = "pick_with_a_past"
@@ -23,6 +23,11 @@ MORE_FIELDS = (
     FieldSpec("tool_rotation_6d", 6),
     FieldSpec("tool_quaternion", 4),
 )
+
+
+def unmoved(action: ActionSpec) -> ActionSpec:
+    """For a policy that does not observe what its actions move."""
+    return replace(action, fields=tuple(replace(part, moves=None) for part in action.fields))
 
 
 def policy_with_a_past(folder: Path, cameras: tuple[CameraSpec, ...] = ()) -> PolicySpec:

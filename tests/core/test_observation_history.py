@@ -27,7 +27,7 @@ from dsrl_sim.assembly import make_rollout
 from dsrl_sim.environment import SimulatedRobot
 from dsrl_sim.rendering import RendererMissing, available_backend
 from tests.core.environment_setup import Line, Pusher
-from tests.core.history_setup import CAMERAS, policy_with_a_past
+from tests.core.history_setup import CAMERAS, policy_with_a_past, unmoved
 from tests.core.importers_setup import imported
 from tests.core.steering_setup import CATALOG, small_task
 
@@ -42,7 +42,13 @@ def spec_of(steps: int, cameras: tuple[CameraSpec, ...] = ()) -> PolicySpec:
     """Of which only the gripper's width changes here."""
     shipped = CATALOG.policy("franka_pick_flow")
     fields = tuple(part for part in shipped.observation if part.name == "gripper_width")
-    return replace(shipped, observation=fields, observation_steps=steps, cameras=cameras)
+    return replace(
+        shipped,
+        observation=fields,
+        action=unmoved(shipped.action),
+        observation_steps=steps,
+        cameras=cameras,
+    )
 
 
 class Cell:
