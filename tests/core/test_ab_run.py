@@ -22,9 +22,16 @@ from dsrl_core.evaluation.ab_run import (
     write_plan,
 )
 from dsrl_core.evaluation.ab_unblinding import unblind, unblinding_of
-from dsrl_core.status import EpisodeStatus, Phase
+from dsrl_core.status import EpisodeStatus, LearnerStatus, Phase
 from dsrl_core.types import Label, Mode, Outcome
-from tests.core.episode_manager_setup import LIMIT_NS, START_NS, final, recorded
+from tests.core.episode_manager_setup import (
+    LIMIT_NS,
+    START_NS,
+    MemoryLedger,
+    final,
+    label,
+    recorded,
+)
 
 
 class Cell:
@@ -150,7 +157,8 @@ def test_plan_that_was_changed_is_refused(tmp_path: Path) -> None:
         ("ab", 4, ["base"], r"compares two arms, such as base and eval; asked for \['base'\]"),
         ("ab", 4, ["base", "base"], "two that differ"),
         ("ab", 4, ["base", "train"], "explores and learns"),
-        ("ab", 4, ["base", "eval@3"], "only the weights in use can be run; expected 'eval'"),
+        ("ab", 4, ["base", "eval@3"], "unknown weights 'eval@3'; available: eval@12, eval@40"),
+        ("ab", 4, ["eval", "eval@40"], "both arms are 'eval@40', expected two that differ"),
         ("ab", 0, ["base", "eval"], "pairs is 0, expected 1 or more"),
     ],
 )
@@ -158,7 +166,36 @@ def test_run_that_cannot_be_is_refused(
     mode: str, count: int, arms: list[str], expected: str
 ) -> None:
     with pytest.raises(DsrlError, match=expected):
-        requested_run(mode, count, 1, 0, arms)
+        requested_run(mode, count, 1, 0, arms, (12, 40))
+
+
+def test_two_checkpoints_are_compared_and_each_episode_names_its_own(tmp_path: Path) -> None:
+    run = requested_run("ab", 2, 7, 0, ["eval@12", "eval"], (12, 40))
+    assert isinstance(run, ComparisonRun)
+    assert [str(arm) for arm in run.plan.arms] == ["eval@12", "eval@40"]
+    manager = EpisodeManager(MemoryLedger(), LIMIT_NS, 0, wait_for_learner=True)
+    manager.run(run)
+    asked = []
+    for number in range(4):
+        # A comparison's weights are there: it does not wait for what the learner still learns.
+        manager.learner_progress(LearnerStatus(41, updates_pending=9))
+        manager.world_ready(number, START_NS)
+        assert manager.status.phase is Phase.RUNNING
+        asked.append(manager.status.minimum_weights_version)
+        manager.requested(final(number))
+        manager.label(label(number, Outcome.FAILURE))
+        manager.recorded(recorded(number))
+    assert asked == [run.plan.arm_of(index).weights_version for index in range(4)]
+    assert sorted(asked) == [12, 12, 40, 40]
+    write_plan(tmp_path, run, 0, resets_match=True)
+    (planned,) = read_plans(tmp_path)
+    assert planned.weights_versions == {12, 40}
+
+
+def test_an_arm_without_version_runs_without_weights_where_there_are_none_yet() -> None:
+    run = requested_run("ab", 2, 7, 0, ["base", "eval"])
+    assert isinstance(run, ComparisonRun)
+    assert [str(arm) for arm in run.plan.arms] == ["base", "eval@0"]
 
 
 def test_stop_rule_is_sealed_too(tmp_path: Path) -> None:
@@ -186,7 +223,7 @@ def test_length_is_told_in_advance() -> None:
     assert isinstance(few, ComparisonRun)
     assert isinstance(many, ComparisonRun)
     assert "6 episodes, which are too few" in told_in_advance(few)
-    expected = "16 episodes at least, 60 at most, 26 in the median if 30%"
+    expected = "base against eval@0: 16 episodes at least, 60 at most, 26 in the median if 30%"
     assert told_in_advance(many).startswith(expected)
 
 

@@ -57,8 +57,7 @@ class EpisodeManager:
         self._recorded: set[int] = set()
         self._invalid: set[int] = set()
         self._learner = LearnerGate(ledger, wait_for_learner)
-        self._hold = ""
-        self._is_started = False
+        self._hold, self._is_started = "", False
         self.status = EpisodeStatus(episode=max(0, next_episode - 1))
         self.reset_wanted: ResetWanted | None = None
         """Never while the arm is held."""
@@ -225,6 +224,7 @@ class EpisodeManager:
             Phase.RESETTING,
             wanted.mode,
             wanted.seed,
+            wanted.weights_version,
             run_done=run.done,
             run_total=run.count,
             run_mode=run.shown_mode,
@@ -246,7 +246,7 @@ class EpisodeManager:
         started_ns = max(self.status.started_ns, now_ns)
         self._change(
             phase=Phase.RUNNING,
-            minimum_weights_version=self._learner.minimum_version(self.status.mode),
+            minimum_weights_version=self._learner.minimum_version(self.status),
             started_ns=started_ns,
             deadline_ns=started_ns + self._time_limit_ns,
         )
@@ -295,6 +295,6 @@ class EpisodeManager:
             is_held=self.is_held,
             is_recorded=status.episode in self._recorded,
             may_start=self._auto_advance or self._is_started,
-            is_behind=self._learner.is_behind(status.mode),
+            is_behind=self._learner.is_behind(status),
         )
         self.status = replace(status, waits_for=waits)

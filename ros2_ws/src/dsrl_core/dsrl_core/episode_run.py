@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
 from dsrl_core.seeding import reset_seed
-from dsrl_core.status import INVALID, EpisodeStatus, LearnerStatus, Phase, Waits
+from dsrl_core.status import INVALID, STEERED, EpisodeStatus, LearnerStatus, Phase, Waits
 from dsrl_core.types import Label, Mode
-
-_STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
 
 
 class Ledger(Protocol):
@@ -41,6 +39,8 @@ class NextEpisode:
     """Of its reset and of its noise."""
     code: str = ""
     """What people call it while its mode is hidden; empty: nothing is hidden."""
+    weights_version: int = 0
+    """In a comparison: with exactly which weights it is to run; 0: without any."""
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,18 @@ class LearnerGate:
         self._ledger, self._follows = ledger, follows
         self.progress = LearnerStatus()
 
-    def is_behind(self, mode: Mode) -> bool:
+    def is_behind(self, status: EpisodeStatus) -> bool:
         """Whether labels have not been learned from that the episode is to profit by."""
-        if not self._follows or mode not in _STEERED:
+        if not self._follows or status.mode not in STEERED or status.compares:
             return False
         is_unread = self.progress.ledger_entries < len(self._ledger.entries)
         return is_unread or self.progress.updates_pending > 0
 
-    def minimum_version(self, mode: Mode) -> int:
-        """Of the weights under which the episode runs; 0: any."""
-        return self.progress.weights_version if self._follows and mode in _STEERED else 0
+    def minimum_version(self, status: EpisodeStatus) -> int:
+        """Of the weights under which the episode runs; 0: any. A comparison has said it already."""
+        if status.compares:
+            return status.minimum_weights_version
+        return self.progress.weights_version if self._follows and status.mode in STEERED else 0
 
 
 def why_not_start(status: EpisodeStatus) -> str:

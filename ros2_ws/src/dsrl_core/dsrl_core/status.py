@@ -51,6 +51,9 @@ class Waits(StrEnum):
 RUN_AB = "ab"
 """Mode of a run that compares two modes, without telling anybody which is which."""
 
+STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
+"""Modes in which learned weights choose the noise."""
+
 INVALID = "invalid"
 """Outcome and end reason of an episode that is neither: an input was lost, it was stopped."""
 
@@ -69,6 +72,7 @@ class EpisodeStatus:
     seed: int = 0
     """Of the reset and of the noise of this episode."""
     minimum_weights_version: int = 0
+    """At least so new weights are waited for; in a comparison exactly these, and 0 is none."""
     started_ns: int = 0
     """ROS time of the first tick; 0: not yet."""
     deadline_ns: int = 0
@@ -90,6 +94,11 @@ class EpisodeStatus:
     """No further episode begins until somebody lets the run go on."""
     waits_for: str = ""
     """What the next step waits for, one of `Waits`; empty: nothing."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is of a comparison that is under way."""
+        return self.run_mode == RUN_AB and self.phase is not Phase.IDLE
 
     @property
     def shown_mode(self) -> str:

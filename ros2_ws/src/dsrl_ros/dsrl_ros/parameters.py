@@ -29,6 +29,7 @@ class PolicyServerParameters(TaskParameters):
 class NoiseActorParameters(TaskParameters):
     """noise_actor"""
 
+    out: str = parameter("out", "Output folder of the run, with the weights that are kept.")
     seed: int = parameter(0, "Seed of the run.", minimum=0, maximum=2**31 - 1)
     lock_step: bool = parameter(
         False, "Inputs must be as new as the request, because the world waits for the decision."
@@ -150,6 +151,16 @@ class LearnerParameters(TaskParameters):
         "Share of runs of 200 episodes in which the guard acts although nothing is wrong.",
         minimum=0.0,
         maximum=0.5,
+    )
+    kept_versions: int = parameter(
+        100,
+        "Versions of the weights that stay on disk, so that they can be compared later: the "
+        "newest, those that evaluations ran under, and others spread over the run.",
+        minimum=1,
+        maximum=10000,
+    )
+    kept_megabytes: float = parameter(
+        500.0, "The same, together at most.", unit="MB", minimum=1.0, maximum=1e6
     )
     status_period_s: float = parameter(
         0.5,

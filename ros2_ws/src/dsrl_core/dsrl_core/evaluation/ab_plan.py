@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -57,6 +58,23 @@ class Arm:
     def is_pinned(self) -> bool:
         """Whether it says by itself what is run, whatever weights are in use."""
         return self.mode not in _VERSIONED or self.weights_version is not None
+
+    def pinned(self, versions: Sequence[int]) -> Arm:
+        """The same with a version: the newest of those that are kept (rising), unless it has one.
+
+        Where none is kept yet it is 0: nothing steers.
+
+        Raises:
+            UnknownName: its version is not kept.
+        """
+        if self.mode not in _VERSIONED:
+            return self
+        if self.weights_version is None:
+            return Arm(self.mode, versions[-1] if versions else 0)
+        if self.weights_version not in versions:
+            available = [f"{self.mode}@{version}" for version in versions]
+            raise UnknownName("weights", str(self), available)
+        return self
 
     @staticmethod
     def parse(text: str) -> Arm:

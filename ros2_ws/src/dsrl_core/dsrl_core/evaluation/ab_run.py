@@ -56,9 +56,9 @@ class ComparisonRun(Run):
     def next(self, evaluation_share: float, entries: Sequence[Label]) -> NextEpisode:
         index = self.test(entries).next_index
         assert index is not None, "a complete comparison wants nothing"
-        mode, plan = self.plan.arm_of(index).mode, self.plan
-        seed = reset_seed(self.seed, mode, plan.reset_index_of(index))
-        return NextEpisode(mode, seed, plan.code_of(index))
+        arm, plan = self.plan.arm_of(index), self.plan
+        seed = reset_seed(self.seed, arm.mode, plan.reset_index_of(index))
+        return NextEpisode(arm.mode, seed, plan.code_of(index), arm.weights_version or 0)
 
     def begun(self, wanted: NextEpisode, number: int) -> Self:
         attempt = AbEpisode(index_of(self.plan, wanted.code), number)
@@ -94,11 +94,20 @@ def with_labels(attempts: Iterable[AbEpisode], entries: Sequence[Label]) -> tupl
     )
 
 
-def requested_run(mode: str, count: int, seed: int, first_index: int, arms: Sequence[str]) -> Run:
+def requested_run(
+    mode: str,
+    count: int,
+    seed: int,
+    first_index: int,
+    arms: Sequence[str],
+    versions: Sequence[int] = (),
+) -> Run:
     """The run that somebody asks for by names and numbers; of a comparison `count` is of pairs.
 
+    `versions`: of the weights that are kept, rising; an arm without one is pinned to the newest.
+
     Raises:
-        DsrlError: there is no such mode or arm, or the numbers do not fit.
+        DsrlError: there is no such mode, arm or version, or the numbers do not fit.
     """
     if mode != RUN_AB:
         if arms:
@@ -110,12 +119,7 @@ def requested_run(mode: str, count: int, seed: int, first_index: int, arms: Sequ
         raise InvalidValue(
             f"mode '{RUN_AB}' compares two arms, such as base and eval; asked for {list(arms)}"
         )
-    first, second = (Arm.parse(text) for text in arms)
-    for arm in (first, second):
-        if arm.weights_version is not None:
-            raise InvalidValue(
-                f"arm '{arm}': only the weights in use can be run; expected '{arm.mode}'"
-            )
+    first, second = (Arm.parse(text).pinned(versions) for text in arms)
     plan = AbPlan.drawn(first, second, count, first_index)
     return ComparisonRun(first.mode, plan.episodes, seed, first_index, plan=plan, rule=StopRule())
 
@@ -142,6 +146,12 @@ class PlannedRun:
     """SHA-256 of the plan's key and of the stop rule."""
     resets_match: bool = True
     """Whether a simulator puts things where a reset's number says; False: a person does."""
+
+    @property
+    def weights_versions(self) -> set[int]:
+        """That its arms name."""
+        arms = (Arm.parse(text) for text in (self.first, self.second))
+        return {arm.weights_version for arm in arms if arm.weights_version is not None}
 
     @property
     def rule(self) -> StopRule:
@@ -177,17 +187,18 @@ def seal_of(plan: AbPlan, rule: StopRule) -> str:
 def told_in_advance(run: ComparisonRun) -> str:
     """How long a comparison will take at least and at most, for people."""
     expected, most = expectation(run.rule, run.plan.pairs), run.plan.episodes
+    arms = f"{run.plan.first} against {run.plan.second}"
     least = expected.earliest_pairs
     if least is None:
         return (
-            f"at most {most} episodes, which are too few to show any difference: expected "
+            f"{arms}: at most {most} episodes, which are too few to show any difference: expected "
             f"{2 * (earliest_stop(run.rule, _MANY) or _MANY)} or more"
         )
     usual = 2 * expected.median_pairs
     low, high = (f"{rate:.0%}" for rate in _ASSUMED_RATES)
     return (
-        f"{2 * least} episodes at least, {most} at most, {usual} in the median if {low} of one "
-        f"arm's and {high} of the other's succeed; what was invalid or discarded is repeated"
+        f"{arms}: {2 * least} episodes at least, {most} at most, {usual} in the median if {low} of "
+        f"one arm's and {high} of the other's succeed; what was invalid or discarded is repeated"
     )
 
 

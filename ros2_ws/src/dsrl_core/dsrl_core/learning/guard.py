@@ -167,6 +167,10 @@ class Guard:
         """The checkpoint with the highest score, the newer one of equals; 0: there is none."""
         return max(self._frozen, key=lambda version: (self._score(version), version), default=0)
 
+    def evaluated_versions(self) -> set[int]:
+        """Versions that a labelled evaluation ran under."""
+        return {trial.version for trial in self._trials.values() if trial.mode is Mode.EVAL}
+
     def status(self) -> GuardStatus:
         """What a person wants to know of it; asked for far more often than it changes."""
         if self._status is None:

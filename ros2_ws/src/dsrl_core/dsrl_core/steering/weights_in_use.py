@@ -1,14 +1,15 @@
-"""Which weights decide: the newest, but during a comparison those that it began with.
+"""Which weights decide: the newest, but in a comparison those that the present arm names.
 
-Updates that were pending when a comparison began may end in the midst of it; an arm that changes
-meanwhile cannot be compared.
+An arm whose weights change in the midst of a comparison cannot be compared: not when pending
+updates end meanwhile, and not when the noise actor is started again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from dsrl_core.status import RUN_AB, EpisodeStatus, Phase
+from dsrl_core.status import STEERED, EpisodeStatus
 
 
 class Weights(NamedTuple):
@@ -18,13 +19,18 @@ class Weights(NamedTuple):
     data: bytes
 
 
+NONE_YET = Weights(0, b"")
+"""Before the learner has found any: the frozen policy decides by itself."""
+
+
 class WeightsInUse:
     """Keeps the newest weights and those that are in use."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        """`read` gives the bytes of a version that is kept, or raises DsrlError."""
+        self._read = read
         self._newest: Weights | None = None
         self._used: Weights | None = None
-        self._compares = False
 
     def offer(self, weights: Weights) -> None:
         """The learner has newer ones."""
@@ -33,14 +39,26 @@ class WeightsInUse:
     def choose(self, status: EpisodeStatus) -> Weights | None:
         """Those to decide with under this status of the run; None: there are none yet.
 
-        Weights that the status asks for (`minimum_weights_version`) are never held back.
+        Raises:
+            DsrlError: the version that a comparison names is not there.
         """
-        compared, self._compares = self._compares, _is_comparison(status)
-        version = self._used.version if self._used else 0
-        if not (compared and self._compares) or version < status.minimum_weights_version:
+        if not status.compares:
             self._used = self._newest
+        elif status.mode in STEERED:
+            self._used = self._named(status.minimum_weights_version)
         return self._used
 
+    def _named(self, version: int) -> Weights:
+        if version == 0:
+            return NONE_YET
+        for known in (self._used, self._newest):
+            if known is not None and known.version == version:
+                return known
+        return Weights(version, self._read(version))
 
-def _is_comparison(status: EpisodeStatus) -> bool:
-    return status.run_mode == RUN_AB and status.phase is not Phase.IDLE
+
+def fits(status: EpisodeStatus, version: int) -> bool:
+    """Whether decisions of the present episode may be taken with this version of the weights."""
+    if status.compares:
+        return status.mode not in STEERED or version == status.minimum_weights_version
+    return version >= status.minimum_weights_version

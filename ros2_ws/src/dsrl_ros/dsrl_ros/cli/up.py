@@ -14,6 +14,7 @@ from dsrl_core.errors import InvalidValue
 from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, told_in_advance
 from dsrl_core.learning.prior import Prior
 from dsrl_core.status import RUN_AB, EpisodeStatus, Phase
+from dsrl_core.steering.kept_weights import KeptWeights
 from dsrl_core.types import Mode
 from dsrl_ros.cli.keys import Keys
 from dsrl_ros.cli.options import Namespace
@@ -69,7 +70,8 @@ def up(
     """Start the graph and run episodes; label each from another terminal."""
     compared = arms if mode == RUN_AB else ()
     # Refused before anything starts.
-    asked = requested_run(mode, episodes, seed, 0, compared)
+    kept = KeptWeights(out).versions()
+    asked = requested_run(mode, episodes, seed, 0, compared, kept)
     plan = f"Comparison: {told_in_advance(asked)}\n" if isinstance(asked, ComparisonRun) else ""
     overrides = [*(param or ()), *_prior(prior or [])]
     options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides), namespace, joy)

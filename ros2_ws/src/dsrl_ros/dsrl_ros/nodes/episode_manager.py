@@ -25,6 +25,7 @@ from dsrl_core.evaluation.run_progress import RunProgress
 from dsrl_core.layout import start_posture
 from dsrl_core.start_check import StartCheck
 from dsrl_core.status import INVALID, EpisodeStatus, Waits
+from dsrl_core.steering.kept_weights import KeptWeights
 from dsrl_core.types import Label
 from dsrl_interfaces import msg
 from dsrl_interfaces.srv import RunEpisodes
@@ -115,7 +116,12 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
     ) -> RunEpisodes.Response:
         try:
             wanted = requested_run(
-                request.mode, request.count, request.seed, request.first_index, request.arms
+                request.mode,
+                request.count,
+                request.seed,
+                request.first_index,
+                request.arms,
+                KeptWeights(Path(self.parameters.out)).versions(),
             )
             response.first_episode = self._manager.run(wanted)
             if isinstance(wanted, ComparisonRun):

@@ -14,6 +14,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.data.ledger import LEDGER, LedgerFollower
+from dsrl_core.errors import DsrlError
+from dsrl_core.evaluation.ab_run import read_plans
 from dsrl_core.health import learner_health
 from dsrl_core.learning.alarms import NAMES
 from dsrl_core.learning.checkpoints import Checkpoints
@@ -25,6 +27,7 @@ from dsrl_core.learning.run_record import CHECKPOINTS, RunRecord, about_run
 from dsrl_core.learning.training_run import TrainingRun, Version
 from dsrl_core.policies import load_policy
 from dsrl_core.status import INVALID, ActorWeights, LearnerStatus
+from dsrl_core.steering.kept_weights import KeepLimits, KeptWeights
 from dsrl_core.types import Mode
 from dsrl_interfaces import msg
 from dsrl_ros import topics
@@ -66,6 +69,8 @@ class LearnerNode(DsrlNode[LearnerParameters]):
             Checkpoints(out / CHECKPOINTS),
             self._on_version,
         )
+        self._out, self._kept = out, KeptWeights(out)
+        self._keep_limits = KeepLimits(given.kept_versions, given.kept_megabytes)
         self._ledger = LedgerFollower(out / LEDGER)
         self._board = SummaryWriter(str(out / "tensorboard"))
         self._rate = 0.0
@@ -132,10 +137,21 @@ class LearnerNode(DsrlNode[LearnerParameters]):
         if version is None or version.number == self._published:
             return
         self._published = version.number
+        self._keep(version)
         weights = ActorWeights(
             version.number, version.sha256, version.data, self.now_ns(), version.restored_from
         )
         self._weights.publish(weights_to_message(weights))
+
+    def _keep(self, version: Version) -> None:
+        """On disk before it goes to the robot: a comparison may name it."""
+        try:
+            self._kept.keep(version.number, version.data)
+            needed = {number for plan in read_plans(self._out) for number in plan.weights_versions}
+            self._kept.thin(self._keep_limits, self._run.guard.evaluated_versions(), needed)
+        except DsrlError as error:
+            # The robot need not wait for a disk.
+            self.get_logger().error(str(error))
 
     def _log(self, metrics: dict[str, float]) -> None:
         learner = self._run.learner

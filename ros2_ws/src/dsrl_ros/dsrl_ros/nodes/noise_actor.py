@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,8 +14,9 @@ from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.policies.wire import PolicyUnavailable, RemotePolicy
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, PolicyInfo
 from dsrl_core.steering.decision_loop import DecisionLoop
+from dsrl_core.steering.kept_weights import KeptWeights
 from dsrl_core.steering.policy_inputs import DecisionInputs, PolicyInputs, Seen
-from dsrl_core.steering.weights_in_use import Weights, WeightsInUse
+from dsrl_core.steering.weights_in_use import Weights, WeightsInUse, fits
 from dsrl_core.types import ChunkRequest, Decision, final_decision, to_nanoseconds
 from dsrl_interfaces import msg
 from dsrl_ros import topics
@@ -51,7 +53,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         self._served: PolicyInfo | None = None
         self._loop: DecisionLoop | None = None
         self._remote: RemotePolicy | None = None
-        self._weights = WeightsInUse()
+        self._weights = WeightsInUse(KeptWeights(Path(self.parameters.out)).read)
         self._steering: Weights | None = None
         self._pending: ChunkRequest | None = None
         self._pending_since_s = 0.0
@@ -108,7 +110,11 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
 
     def _steer(self) -> None:
         """Decide with the weights that are due from now on."""
-        due = self._weights.choose(self._status)
+        try:
+            due = self._weights.choose(self._status)
+        except DsrlError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=5.0)
+            return
         if self._loop is None or due is None or due is self._steering:
             return
         self._steering = due
@@ -141,6 +147,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         request = self._pending
         if missing := self._inputs.missing(request.stamp_ns, self._must_be_exact(request)):
             self.get_logger().warning(f"waiting for {missing}", throttle_duration_sec=5.0)
+        self._steer()
         self._answer()
 
     # What goes out.
@@ -166,7 +173,7 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             self._publish(request, closing, seen)
             return
         loop = self._loop
-        if loop is None or loop.weights_version < status.minimum_weights_version:
+        if loop is None or not fits(status, loop.weights_version):
             return
         try:
             decision = loop.decide(
