@@ -125,6 +125,12 @@ FAULTS: Final = (
         Cell.go_on,
     ),
     Fault(
+        "policy server hangs",
+        ("no_chunk", "lost_policy_server"),
+        lambda cell: cell.pause("policy_server"),
+        Cell.go_on,
+    ),
+    Fault(
         "episode manager hangs",
         ("lost_episode_manager",),
         lambda cell: cell.pause("episode_manager"),

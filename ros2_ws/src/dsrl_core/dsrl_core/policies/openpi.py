@@ -114,7 +114,8 @@ class OpenPiPolicy:
 
     def _features(self, encoded: OpenPiEncoded, row: int) -> Float32Array:
         reply = self._ask(encoded, row, {FEATURES: True})
-        return self._array(reply, FEATURES, (self.spec.features_size,)).astype(np.float32)
+        features = self._array(reply, FEATURES, (self.spec.features_size,))
+        return np.asarray(features, dtype=np.float32)
 
     def _chunks(self, encoded: OpenPiEncoded, row: int, noises: Float32Array) -> Float32Array:
         """Of one observation: in as few questions as the server takes."""
@@ -174,14 +175,16 @@ class OpenPiPolicy:
 
     def _array(self, reply: dict[str, Any], name: str, shape: tuple[int, ...] | None) -> Any:
         found = reply.get(name)
-        is_good = isinstance(found, np.ndarray) and found.dtype.kind == "f"
-        if not is_good or (found.ndim not in (2, 3) if shape is None else found.shape != shape):
-            got = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else "none"
-            raise PolicyUnavailable(
-                f"policy server at {self._connection.url} answered something else: {name} {got}; "
-                f"expected floats {shape or '(rows, columns)'}"
-            )
-        return found
+        if isinstance(found, np.ndarray) and found.dtype.kind == "f":
+            if found.shape == shape or (shape is None and found.ndim in (2, 3)):
+                return found
+            got = f"{found.dtype} {found.shape}"
+        else:
+            got = type(found).__name__
+        raise PolicyUnavailable(
+            f"policy server at {self._connection.url} answered something else: {name} {got}; "
+            f"expected floats {shape or '(rows, columns)'}"
+        )
 
 
 def _kind_of(reply: dict[str, Any]) -> object:
