@@ -117,10 +117,10 @@ def install(framework: str, say: Say, python: Path | None = None) -> Environment
     """
     wanted = recipe(framework)
     root = environments_folder()
-    if python is None and wanted.by_hand:
+    if wanted.by_hand:
+        script = _US / "policies" / "workers" / wanted.worker
         raise DsrlError(
-            f"{framework} is on no package index: {wanted.by_hand} Then: "
-            f"./dsrl policy install {framework} --python PATH_OF_ITS_PYTHON"
+            f"{framework} is on no package index, and serves itself: {wanted.by_hand} {script}"
         )
     root.mkdir(parents=True, exist_ok=True)
     with _alone(root):
@@ -170,9 +170,9 @@ def new_log(name: str) -> Path:
     old = sorted(logs.glob("*.log"), key=lambda path: path.stat().st_mtime)
     for path in old[:-_LOGS_KEPT]:
         path.unlink(missing_ok=True)
-    number, path = tempfile.mkstemp(prefix=f"{name}.", suffix=".log", dir=logs)
+    number, made = tempfile.mkstemp(prefix=f"{name}.", suffix=".log", dir=logs)
     os.close(number)
-    return Path(path)
+    return Path(made)
 
 
 def _build(wanted: Recipe, part: Path, say: Say) -> None:

@@ -17,6 +17,20 @@ FIRST_ACTION = "first_action"
 diffusion begin at the oldest observation, hence theirs is `observation_steps` - 1."""
 
 
+def first_action_of(spec: PolicySpec) -> int:
+    """The row of the model's chunk that is played first.
+
+    Raises:
+        InvalidFile: `first_action` is no row.
+    """
+    first = spec.settings.get(FIRST_ACTION, 0)
+    if isinstance(first, bool) or not isinstance(first, int) or first < 0:
+        raise InvalidFile(
+            f"policy '{spec.name}': settings.{FIRST_ACTION} is {first!r}, expected a row"
+        )
+    return first
+
+
 class ModelIO:
     """Translates for one policy file; stateless.
 
@@ -47,12 +61,7 @@ class ModelIO:
                 f"policy '{spec.name}': keys gives {', '.join(twice)} to several cameras, or to a "
                 "camera and a field; expected a key for each camera"
             )
-        first = spec.settings.get(FIRST_ACTION, 0)
-        if isinstance(first, bool) or not isinstance(first, int) or first < 0:
-            raise InvalidFile(
-                f"policy '{spec.name}': settings.{FIRST_ACTION} is {first!r}, expected a row"
-            )
-        self._first = first
+        self._first = first_action_of(spec)
         self._action_scale, self._action_offset = _units(spec.action.fields)
 
     @property

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from dsrl_core.errors import InvalidFile
 from dsrl_core.policies.acceleration import Accelerated, device_of
 from dsrl_core.policies.backend import Encoded, check_decode, check_observations
+from dsrl_core.policies.model_io import first_action_of
 from dsrl_core.policies.networks import MlpNetwork, Network, NetworkShape
 from dsrl_core.policies.pose_encoder import PoseEncoder
 from dsrl_core.policies.samplers import FlowEuler, Sampler, ddim_of
@@ -55,10 +56,11 @@ def network_of(spec: PolicySpec) -> Network | VisionNetwork:
 def decoding_network_of(spec: PolicySpec) -> Network:
     """What follows the encoder, with fresh weights."""
     rows, noise_dim = spec.noise_shape
-    if noise_dim != spec.action_dim or rows < spec.horizon:
+    least = first_action_of(spec) + spec.horizon
+    if noise_dim != spec.action_dim or rows < least:
         raise InvalidFile(
             f"policy '{spec.name}': a noise of backend {spec.backend} is as wide as an action, "
-            f"{spec.action_dim}, and has at least {spec.horizon} rows; got {spec.noise_shape}"
+            f"{spec.action_dim}, and has at least {least} rows; got {spec.noise_shape}"
         )
     width, layers = architecture_of(spec, "width", "layers")
     inputs = spec.features_size if _sees(spec) else spec.observation_size
@@ -166,4 +168,5 @@ class NativePolicy:
         self._accelerated.close()
 
     def _played(self, features: Tensor, noises: Tensor) -> Tensor:
-        return self.decoder.chunks(features, noises)[:, : self.spec.horizon]
+        first = first_action_of(self.spec)
+        return self.decoder.chunks(features, noises)[:, first : first + self.spec.horizon]

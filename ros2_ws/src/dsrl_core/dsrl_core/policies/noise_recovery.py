@@ -17,6 +17,7 @@ import torch
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.policies.backend import Encoded, PolicyBackend
+from dsrl_core.policies.model_io import first_action_of
 from dsrl_core.policies.native import NativePolicy
 from dsrl_core.types import Float32Array, Float64Array
 
@@ -27,8 +28,10 @@ CORRECTIONS = 30
 DIFFERENCE = 0.02
 """Half of the distance in noise over which a black box's derivatives are taken."""
 DAMPING_FIRST, DAMPING_MIN, DAMPING_MAX = 1e-2, 1e-8, 1e8
-ENOUGH = 1e-9
-"""A smaller gain in cost, relative, ends a chunk's search."""
+CLOSE = 1e-4
+"""Root mean square of the differences, in scales, with which a chunk's search ends."""
+LITTLE = 1e-6
+"""A smaller gain in cost, relative, ends it too."""
 
 
 @dataclass(frozen=True)
@@ -186,11 +189,13 @@ class _Problem:
 
     def _way_back(self, policy: NativePolicy) -> Float64Array:
         spec, wanted = policy.spec, torch.from_numpy(np.array(self._chunks, dtype=np.float32))
-        # Rows beyond the horizon are nobody's wish: the last action is held, as in training.
-        held = wanted[:, -1:].expand(-1, spec.noise_shape[0] - spec.horizon, -1)
+        # Rows that are not played are nobody's wish: the nearest action is held, as in training.
+        before = first_action_of(spec)
+        after = spec.noise_shape[0] - spec.horizon - before
+        held = wanted[:, :1].expand(-1, before, -1), wanted[:, -1:].expand(-1, after, -1)
         with torch.no_grad():
             inputs = policy.inputs(self._encoded)
-            whole = torch.cat([wanted, held], dim=1).to(inputs.device)
+            whole = torch.cat([held[0], wanted, held[1]], dim=1).to(inputs.device)
             noises = policy.decoder.noises(inputs, whole, CORRECTIONS).cpu().double()
         # The fixed point need not exist; whatever was no noise is no start either.
         return torch.nan_to_num(noises, 0.0, 0.0, 0.0).clamp(-10, 10).flatten(1).numpy()
@@ -199,13 +204,14 @@ class _Problem:
         """Derivatives (n, horizon, action_dim, size): each value's, in one backward pass of all."""
         policy = self._policy
         assert isinstance(policy, NativePolicy)
-        horizon, values = policy.spec.horizon, self._values
+        first, horizon = first_action_of(policy.spec), policy.spec.horizon
+        values = self._values
         with torch.enable_grad():
             inputs = policy.inputs(self._encoding(rows)).repeat_interleave(values, 0)
             inputs = inputs if len(inputs) > values else inputs[:1]
             own = torch.from_numpy(self.shaped(noises)).to(inputs.device)
             own = own.repeat_interleave(values, 0).requires_grad_()
-            chunks = policy.decoder.chunks(inputs, own)[:, :horizon].flatten(1)
+            chunks = policy.decoder.chunks(inputs, own)[:, first : first + horizon].flatten(1)
             each = torch.eye(values, device=chunks.device).repeat(len(noises), 1)
             (gradient,) = torch.autograd.grad(chunks, own, each)
         shape = (len(noises), horizon, policy.spec.action_dim, self.size)
@@ -254,9 +260,9 @@ def _refined(
         noises[open_rows[better]], residuals[open_rows[better]] = tried[better], found[better]
         factor = np.where(better, 0.2, 5.0)
         damping[open_rows] = np.clip(damping[open_rows] * factor, DAMPING_MIN, DAMPING_MAX)
-        tiny = better & (before - after < ENOUGH * before)
+        tiny = better & (before - after < LITTLE * before)
         hopeless = damping[open_rows] >= DAMPING_MAX
-        open_rows = open_rows[~(tiny | hopeless | (after < ENOUGH**2))]
+        open_rows = open_rows[~(tiny | hopeless | (after < CLOSE**2))]
     return noises, iterations
 
 

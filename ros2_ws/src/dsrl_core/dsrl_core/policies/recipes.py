@@ -3,7 +3,7 @@
 A recipe is a requirements file whose every line pins an exact version, dependencies included. Its
 comments give the reasons; those that begin with `#:` are read: `worker` (the module that serves),
 `disk_gb` and `disk_cuda_gb` (what it takes with torch's CPU and CUDA builds) and, of a framework
-that no package index has, `by_hand` (how its users install it).
+that no package index has, `by_hand` (how it is installed and, with the script in `worker`, run).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Foreign checkpoints that are pickles, made into safetensors once, in isolation."""
