@@ -9,7 +9,7 @@ from dsrl_core.operator.orders import Answer, Asked, Order
 from dsrl_core.types import Outcome
 from dsrl_ros.cli.console import Desk
 from dsrl_ros.cli.console_screen import screen
-from tests.rqt.scenes import SCENES, FakeGraph, awaiting, held
+from tests.rqt.scenes import SCENES, FakeGraph, awaiting, held, running
 
 
 def pressed(desk: Desk, graph: FakeGraph, keys: str) -> list[Order]:
@@ -28,6 +28,16 @@ def test_keys_ask_for_what_the_buttons_of_the_window_do() -> None:
     assert [o.asked for o in pressed(desk, graph, "p")] == [Asked.PAUSE]
     assert pressed(desk, graph, "xyn?") == []
     assert desk.press("q")
+
+
+def test_a_moment_of_the_running_episode_is_marked_by_a_key() -> None:
+    graph = FakeGraph(running())
+    desk = Desk(graph)
+    assert pressed(desk, graph, "m") == [Order(Asked.LABEL, 12, Outcome.MARK)]
+    graph.now = awaiting()
+    desk.look()
+    assert pressed(desk, graph, "m") == []
+    assert "no episode runs" in desk.words
 
 
 def test_a_question_stands_until_it_is_answered_or_something_else_is_asked_for() -> None:

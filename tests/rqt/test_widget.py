@@ -85,6 +85,16 @@ def test_keys_do_what_the_buttons_do(screen: Screen, key: str, asked: Outcome) -
     assert [order.outcome for order in screen.graph.sent] == [asked]
 
 
+def test_a_moment_of_the_running_episode_is_marked_by_a_key(screen: Screen) -> None:
+    screen.shows(running())
+    screen.key("m")
+    assert screen.graph.sent == [Order(Asked.LABEL, 12, Outcome.MARK)]
+    screen.shows(idle())
+    screen.key("m")
+    assert len(screen.graph.sent) == 1
+    assert "no episode runs" in screen.find("words").text()
+
+
 def test_space_stops_also_where_a_name_is_typed_and_while_a_question_stands(screen: Screen) -> None:
     screen.key(" ")
     assert screen.graph.sent.pop().asked is Asked.HOLD

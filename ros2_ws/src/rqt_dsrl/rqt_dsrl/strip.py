@@ -5,7 +5,7 @@ from __future__ import annotations
 from rqt_dsrl import look
 from rqt_dsrl.qt import QShortcut, QtCore, QtGui, QtWidgets, Signal
 
-_KEYS_WORK = "keys: s f d u · space stops · enter starts · p pauses"
+_KEYS_WORK = "keys: s f d u · m marks · space stops · enter starts · p pauses"
 _KEYS_DO_NOT = "keys do not work: click into this window"
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from dsrl_core.operator.heard import Heard
-from dsrl_core.operator.orders import Action, Answer, Asked, Button, Order, RunWanted, relabel
+from dsrl_core.operator.orders import (
+    Action,
+    Answer,
+    Asked,
+    Button,
+    Order,
+    RunWanted,
+    mark,
+    relabel,
+)
 from dsrl_core.operator.view import OperatorView, view_of
 from dsrl_core.status import RUN_AB, Phase
 from dsrl_core.types import Mode, Outcome
@@ -16,14 +25,16 @@ from rqt_dsrl.camera_panel import CameraPanel
 from rqt_dsrl.episode_list import EpisodeList
 from rqt_dsrl.film_strips import FilmStrips
 from rqt_dsrl.graph import Graph
+from rqt_dsrl.name_field import NameField
 from rqt_dsrl.pictures import Frames
-from rqt_dsrl.qt import QtCore, QtGui, QtWidgets
+from rqt_dsrl.qt import QShortcut, QtCore, QtGui, QtWidgets
 from rqt_dsrl.status_panel import StatusPanel, tell, wrapping_label
 from rqt_dsrl.strip import Strip
 
 _REFRESH_MS: Final = 100
 _ALARMS_MAX: Final = 3
 """Lines of alarms and conflicts; all are in the tool tip."""
+_MARK_KEY: Final = "M"
 _RUNS: Final = (str(Mode.TRAIN), str(Mode.EVAL), str(Mode.BASE), RUN_AB)
 
 
@@ -54,12 +65,16 @@ class OperatorWidget(QtWidgets.QWidget):
         self._strip = Strip(self)
         self._buttons = ButtonBar(self)
         self._modes, self._count = QtWidgets.QComboBox(), QtWidgets.QSpinBox()
-        self._author = _NameField(graph.author)
+        self._author = NameField(graph.author)
         self._author.setObjectName("author")
         self._lay_out()
         self._episodes.relabelled.connect(self._on_relabel)
         self._strip.answered.connect(self._on_answered)
         self._buttons.pressed.connect(self.press)
+        self._mark_key = QShortcut(QtGui.QKeySequence(_MARK_KEY), self)
+        self._mark_key.setContext(QtCore.Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        self._mark_key.setAutoRepeat(False)
+        self._mark_key.activated.connect(self._on_mark)
         application = QtWidgets.QApplication.instance()
         assert isinstance(application, QtWidgets.QApplication)
         application.focusChanged.connect(self._on_focus)
@@ -109,7 +124,12 @@ class OperatorWidget(QtWidgets.QWidget):
     def press(self, action: Action) -> None:
         """A button or its key."""
         assert self._view is not None
-        button = self._view.buttons[action]
+        self._press(self._view.buttons[action])
+
+    def _on_mark(self) -> None:
+        self._press(mark(self._heard))
+
+    def _press(self, button: Button) -> None:
         if button.order is None:
             self._strip.say(button.reason, is_refusal=True)
             return
@@ -261,20 +281,6 @@ class OperatorWidget(QtWidgets.QWidget):
         column.addLayout(body, 1)
         column.addWidget(self._strip)
         column.addWidget(self._buttons)
-
-
-class _NameField(QtWidgets.QLineEdit):
-    """Takes letters, but leaves the space bar to the stop."""
-
-    def event(self, event: QtCore.QEvent | None) -> bool:
-        if (
-            isinstance(event, QtGui.QKeyEvent)
-            and event.type() == QtCore.QEvent.Type.ShortcutOverride
-            and event.key() == QtCore.Qt.Key.Key_Space
-        ):
-            event.ignore()
-            return False
-        return super().event(event)
 
 
 def _card(content: QtWidgets.QWidget) -> QtWidgets.QFrame:

@@ -125,6 +125,16 @@ def relabel(heard: Heard, episode: int, outcome: Outcome) -> Button:
     return Button(text, Order(Asked.LABEL, episode, outcome, holds.entry if holds else 0))
 
 
+def mark(heard: Heard) -> Button:
+    """A mark at this moment of the episode that runs: something to look at later."""
+    status = heard.status
+    if heard.is_silent or status is None:
+        return Button("Mark", None, _NO_GRAPH)
+    if status.phase is not Phase.RUNNING:
+        return Button("Mark", None, "no episode runs: a mark is of a moment within one")
+    return Button("Mark", Order(Asked.LABEL, status.episode, Outcome.MARK))
+
+
 def _label_present(heard: Heard, outcome: Outcome) -> Button:
     present = heard.present()
     if present is None and not heard.is_silent:

@@ -10,7 +10,7 @@ import typer
 
 from dsrl_core.errors import DsrlError
 from dsrl_core.operator.heard import Heard
-from dsrl_core.operator.orders import Action, Answer, Asked, Order, RunWanted, relabel
+from dsrl_core.operator.orders import Action, Answer, Asked, Order, RunWanted, mark, relabel
 from dsrl_core.operator.view import OperatorView, view_of
 from dsrl_core.types import Mode, Outcome
 from dsrl_ros.cli.keys import Keys
@@ -34,6 +34,7 @@ _CHOSEN: Final = {
     "U": Outcome.UNDO,
 }
 _LEAVE: Final = "q"
+_MARK: Final = "m"
 _TURN_S: Final = 0.05
 _FRAME_S: Final = 0.2
 
@@ -81,6 +82,9 @@ class Desk:
         elif key in KEYS:
             button = self.view.buttons[KEYS[key]]
             self._ask_for(button.order, button.reason)
+        elif key == _MARK:
+            stands = mark(self._heard)
+            self._ask_for(stands.order, stands.reason)
         elif key in _CHOSEN and self.chosen >= 0:
             stands = relabel(self._heard, self.chosen, _CHOSEN[key])
             self._ask_for(stands.order, stands.reason)
