@@ -1,4 +1,4 @@
-"""Environments of other frameworks: whole or not at all; by stand-in tools, without the internet."""
+"""Environments of other frameworks: whole or not at all; by stand-in tools and without internet."""
 
 from __future__ import annotations
 
