@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +127,23 @@ def test_start_begins_the_run_that_was_chosen(screen: Screen) -> None:
     screen.click("start")
     assert [order.asked for order in screen.graph.sent] == [Asked.RUN]
     assert screen.graph.run_wanted == RunWanted("base", 10)
+
+
+def test_a_comparison_is_of_the_arms_that_were_written(screen: Screen, artefacts: Path) -> None:
+    screen.shows(idle())
+    arms = screen.find("arms")
+    screen.widget.restore({"mode": "base"})
+    screen.widget.refresh()
+    assert not arms.isVisible()
+    screen.widget.restore({"mode": "ab", "count": "20"})
+    screen.widget.refresh()
+    assert arms.isVisible()
+    arms.setText("eval@12,eval@40")
+    screen.click("start")
+    assert screen.graph.run_wanted == RunWanted("ab", 20, arms=("eval@12", "eval@40"))
+    assert screen.widget.grab().save(str(artefacts / "arms_1280x720.png"))
+    needed = arms.fontMetrics().horizontalAdvance("eval@100012, eval@100040")
+    assert arms.width() > needed, "both can be read at once"
 
 
 def test_a_button_without_sense_is_disabled_and_says_why_and_its_key_does_nothing(

@@ -33,7 +33,6 @@ from dsrl_ros.conversions.episodes import (
 )
 from dsrl_ros.conversions.learning import learner_from_message
 from dsrl_ros.namespaces import OWN_CLOCK, full_namespace
-from dsrl_ros.start_run import ARMS
 
 ANSWER_S: Final = 10.0
 """An order that was not answered within this is given up."""
@@ -187,7 +186,7 @@ class OperatorLink:
                 has_run = bool(heard.recorded or heard.entries)
                 return RunEpisodes.Request(
                     mode=wanted.mode,
-                    arms=list(ARMS) if wanted.mode == RUN_AB else [],
+                    arms=list(wanted.arms) if wanted.mode == RUN_AB else [],
                     count=wanted.count,
                     seed=wanted.seed,
                     first_index=status.episode + 1 if status and has_run else 0,

@@ -25,7 +25,7 @@ from rqt_dsrl.camera_panel import CameraPanel
 from rqt_dsrl.episode_list import EpisodeList
 from rqt_dsrl.film_strips import FilmStrips
 from rqt_dsrl.graph import Graph
-from rqt_dsrl.name_field import NameField
+from rqt_dsrl.name_field import ArmsField, NameField
 from rqt_dsrl.pictures import Frames
 from rqt_dsrl.qt import QShortcut, QtCore, QtGui, QtWidgets
 from rqt_dsrl.status_panel import StatusPanel, tell, wrapping_label
@@ -65,6 +65,7 @@ class OperatorWidget(QtWidgets.QWidget):
         self._strip = Strip(self)
         self._buttons = ButtonBar(self)
         self._modes, self._count = QtWidgets.QComboBox(), QtWidgets.QSpinBox()
+        self._arms = ArmsField(graph.run_wanted.arms)
         self._author = NameField(graph.author)
         self._author.setObjectName("author")
         self._lay_out()
@@ -151,7 +152,10 @@ class OperatorWidget(QtWidgets.QWidget):
     def _send(self, order: Order) -> None:
         if order.asked is Asked.RUN:
             self._graph.run_wanted = RunWanted(
-                self._modes.currentText(), self._count.value(), self._graph.run_wanted.seed
+                self._modes.currentText(),
+                self._count.value(),
+                self._graph.run_wanted.seed,
+                self._arms.arms,
             )
         self._strip.say("…", is_refusal=False)
         self._graph.send(order)
@@ -192,8 +196,9 @@ class OperatorWidget(QtWidgets.QWidget):
         self._episodes.show_rows(view.episodes)
         self._show_film(view)
         is_idle = self._heard.status is None or self._heard.status.phase is Phase.IDLE
-        for choice in (self._modes, self._count):
+        for choice in (self._modes, self._count, self._arms):
             choice.setEnabled(is_idle)
+        self._arms.setVisible(is_idle and self._modes.currentText() == RUN_AB)
 
     def _tell(self, answer: Answer) -> None:
         if self._question is not None:
@@ -253,6 +258,7 @@ class OperatorWidget(QtWidgets.QWidget):
         self._count.setRange(0, 100_000)
         self._count.setSpecialValueText("until stopped")
         self._count.setToolTip("episodes of that run; of a comparison the most pairs")
+        self._arms.editingFinished.connect(self.setFocus)
         self._author.setToolTip("whose name your labels bear")
         self._author.setMaximumWidth(180)
         self._author.editingFinished.connect(self._on_author)
@@ -268,6 +274,7 @@ class OperatorWidget(QtWidgets.QWidget):
         right = QtWidgets.QVBoxLayout()
         right.addWidget(_card(self._episodes), 1)
         right.addLayout(choices)
+        right.addWidget(self._arms)
         body = QtWidgets.QHBoxLayout()
         body.setSpacing(8)
         body.addWidget(_card(self._camera), 46)

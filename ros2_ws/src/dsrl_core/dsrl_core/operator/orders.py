@@ -70,6 +70,8 @@ class RunWanted:
     count: int = 0
     """0: until stopped; of a comparison the most pairs."""
     seed: int = 0
+    arms: tuple[str, ...] = ("base", "eval")
+    """That a comparison is of."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dsrl_core.operator.view import OperatorView, view_of
 from dsrl_core.types import Mode, Outcome
 from dsrl_ros.cli.keys import Keys
 from dsrl_ros.cli.options import Namespace
+from dsrl_ros.start_run import ARMS
 
 KEYS: Final = {
     "s": Action.SUCCESS,
@@ -117,6 +118,9 @@ def console(
     mode: Annotated[str, typer.Option(help="Run that a start begins.")] = str(Mode.TRAIN),
     episodes: Annotated[int, typer.Option(min=0, help="Of that run. 0: until stopped.")] = 0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of that run.")] = 0,
+    arms: Annotated[
+        tuple[str, str], typer.Option(help="That mode ab compares, such as eval@12 eval@40.")
+    ] = ARMS,
     namespace: Namespace = "",
 ) -> None:
     """Operate a running graph from the terminal, full-screen. q leaves; the graph goes on."""
@@ -132,7 +136,7 @@ def console(
         if not keys.is_interactive or not terminal.is_terminal:
             raise DsrlError("the console needs a terminal; for scripts there is ./dsrl label")
         link = OperatorLink(node, author or getpass.getuser())
-        link.run_wanted = RunWanted(mode, episodes, seed)
+        link.run_wanted = RunWanted(mode, episodes, seed, arms)
         desk = Desk(link)
         with Live(console=terminal, screen=True, auto_refresh=False) as live:
             drawn_s = 0.0
