@@ -10,7 +10,13 @@ from zmq.utils.monitor import recv_monitor_message
 
 from dsrl_core.policies.wire.errors import MalformedMessage, PolicyLost, PolicyUnavailable
 from dsrl_core.policies.wire.keys import ClientKeys
-from dsrl_core.policies.wire.messages import MESSAGE_SIZE_MAX_BYTES, Message, pack, unpack
+from dsrl_core.policies.wire.messages import (
+    MESSAGE_SIZE_MAX_BYTES,
+    SOCKET_BUFFER_BYTES,
+    Message,
+    pack,
+    unpack,
+)
 
 _RECONNECT_MS: Final = 50
 _RECONNECT_MAX_MS: Final = 1000
@@ -40,6 +46,8 @@ class Connection:
             (zmq.IMMEDIATE, 1),
             (zmq.SNDHWM, _PENDING_MAX),
             (zmq.MAXMSGSIZE, MESSAGE_SIZE_MAX_BYTES),
+            (zmq.SNDBUF, SOCKET_BUFFER_BYTES),
+            (zmq.RCVBUF, SOCKET_BUFFER_BYTES),
             (zmq.RECONNECT_IVL, _RECONNECT_MS),
             (zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS),
             (zmq.HEARTBEAT_IVL, _HEARTBEAT_MS),

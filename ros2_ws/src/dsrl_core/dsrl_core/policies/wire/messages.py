@@ -25,6 +25,8 @@ PROTOCOL: Final = 2
 """Raised when an older side would misread a message."""
 MESSAGE_SIZE_MAX_BYTES: Final = 64 * 1024 * 1024
 """Of one part, of all parts together, and of a message over a websocket."""
+SOCKET_BUFFER_BYTES: Final = 1024 * 1024
+"""What the system keeps of a message on its way: two images at once, not by the piece."""
 HEADER_SIZE_MAX_BYTES: Final = 64 * 1024
 UNKNOWN_ENCODING: Final = "unknown_encoding"
 """The kind of error by which a server asks for an observation again."""
@@ -48,7 +50,7 @@ def pack(message: Message) -> list[Part]:
     header = msgpack.packb({**message.values, "arrays": listed})
     return [
         header,
-        *(memoryview(array).cast("B") if array.size else b"" for array in arrays.values()),
+        *(array.data.cast("B") for array in arrays.values()),
     ]
 
 

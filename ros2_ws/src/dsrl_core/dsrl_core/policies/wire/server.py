@@ -21,7 +21,13 @@ from dsrl_core.policies.backend import PolicyBackend
 from dsrl_core.policies.serving import Request, Rhythm, Serving
 from dsrl_core.policies.wire.door import IPC, Door, check_endpoint
 from dsrl_core.policies.wire.keys import ServerKeys
-from dsrl_core.policies.wire.messages import MESSAGE_SIZE_MAX_BYTES, Message, pack, unpack
+from dsrl_core.policies.wire.messages import (
+    MESSAGE_SIZE_MAX_BYTES,
+    SOCKET_BUFFER_BYTES,
+    Message,
+    pack,
+    unpack,
+)
 from dsrl_core.policies.wire.metadata import metadata_of
 from dsrl_core.policies.wire.requests import error_of, reply_of, request_of
 
@@ -63,6 +69,8 @@ class PolicyServer:
         for option, value in (
             (zmq.LINGER, 0),
             (zmq.MAXMSGSIZE, MESSAGE_SIZE_MAX_BYTES),
+            (zmq.SNDBUF, SOCKET_BUFFER_BYTES),
+            (zmq.RCVBUF, SOCKET_BUFFER_BYTES),
             (zmq.RCVHWM, _PENDING_MAX),
             (zmq.SNDHWM, _PENDING_MAX),
             (zmq.HANDSHAKE_IVL, int(1000 * handshake_s)),
