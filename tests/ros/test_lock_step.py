@@ -24,13 +24,15 @@ SEED = 3
 class InOneProcess:
     """The same run without ROS: rollouts, and a learner that is always up to date."""
 
-    def __init__(self, task_name: str = "franka_pick", policy_name: str = "") -> None:
+    def __init__(
+        self, task_name: str = "franka_pick", policy_name: str = "", ahead: int = 0
+    ) -> None:
         known = catalog()
         task = known.task(task_name)
         policy = load_policy(known.policy_of(task, policy_name))
         self.loop = DecisionLoop(task, policy, SEED)
         self.learner = Learner([LearnedTask(task, policy)], SEED)
-        self.rollout = make_rollout(task, known, policy.spec, self.loop)
+        self.rollout = make_rollout(task, known, policy.spec, self.loop, ahead)
 
     def run(self, number: int, mode: Mode, index: int) -> tuple[Episode, Outcome]:
         episode, success = self.rollout.run(number, mode, reset_seed(SEED, mode, index))

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dsrl_core.control.chunk_player import ChunkPlayer
+from dsrl_core.data.episode_assembly import EpisodeAssembly
 from dsrl_core.specs import TaskSpec
 from dsrl_core.steering.observation import ObservationBuilder, RobotInputs
+from dsrl_core.steering.roll_forward import RollForward
 from dsrl_core.types import (
     ChunkRequest,
     Decision,
-    DecisionStep,
     Episode,
     Float64Array,
     Mode,
@@ -63,7 +64,10 @@ class Rollout:
     environment: Environment
     player: ChunkPlayer
     observations: ObservationBuilder
+    roll_forward: RollForward
     decider: Decider
+    latency_ns: int = 0
+    """Simulated time that an answer takes."""
 
     def run(self, number: int, mode: Mode, seed: int) -> tuple[Episode, bool]:
         """One episode from the reset of `seed`, and whether the environment calls it a success."""
@@ -72,32 +76,40 @@ class Rollout:
         self.player.release()  # the reset stands for the person who looks at a held arm
         deadline_ns = world.time_ns + self.task.time_limit_ns
         self.player.start(world.time_ns, world.joint_positions, number, deadline_ns)
-        steps: list[DecisionStep] = []
-        pending: Decision | None = None
+        assembly = EpisodeAssembly(number)
+        answer: tuple[int, Decision] | None = None
         while True:
             tick = self.player.tick(world.time_ns, world.joint_positions)
             request = tick.request
             if request is not None:
-                if pending is not None:
-                    steps.append(DecisionStep(pending, request.previous_steps_executed))
+                assembly.add_request(request)
+                observation = self._observation(request)
                 if request.final:
-                    return self._closed(request, mode, seed, steps), world.success
-                observation = self.observations.build(request.stamp_ns, *world.seen)
-                pending = self.decider.decide(observation, number, request.sequence, mode, seed)
-                self.player.load(pending)
-                tick = self.player.tick(world.time_ns, world.joint_positions)
-            assert tick.set_point is not None, "a loaded player gives a set-point at every tick"
+                    return self._closed(assembly, observation, mode, seed), world.success
+                decision = self.decider.decide(observation, number, request.sequence, mode, seed)
+                assembly.add_decision(decision)
+                answer = world.time_ns + self.latency_ns, decision
+            if answer is not None and world.time_ns >= answer[0]:
+                self.player.load(answer[1])
+                tick, answer = self.player.tick(world.time_ns, world.joint_positions), None
+            assert tick.set_point is not None, "a player in an episode gives one at every tick"
             world.apply(tick.set_point)
             if world.success:
                 request = self.player.end(world.time_ns, "ended")
-                if pending is not None:
-                    steps.append(DecisionStep(pending, request.previous_steps_executed))
-                return self._closed(request, mode, seed, steps), True
+                assembly.add_request(request)
+                return self._closed(assembly, self._observation(request), mode, seed), True
+
+    def _observation(self, request: ChunkRequest) -> Observation:
+        observation = self.observations.build(request.stamp_ns, *self.environment.seen)
+        return self.roll_forward(observation, request.committed)
 
     def _closed(
-        self, request: ChunkRequest, mode: Mode, seed: int, steps: list[DecisionStep]
+        self, assembly: EpisodeAssembly, observation: Observation, mode: Mode, seed: int
     ) -> Episode:
-        observation = self.observations.build(request.stamp_ns, *self.environment.seen)
-        last = final_decision(request.episode, request.sequence, observation)
-        steps.append(DecisionStep(last, 0))
-        return Episode(request.episode, mode, seed, tuple(steps), request.reason)
+        """The episode as the recorder puts it together."""
+        final = assembly.final_request
+        assert final is not None, "the player has closed the episode"
+        assembly.add_decision(final_decision(final.episode, final.sequence, observation))
+        episode = assembly.complete(mode, seed)
+        assert episode is not None, "in one process nothing is missed"
+        return episode

@@ -71,12 +71,13 @@ class Pose:
 
 @dataclass(frozen=True)
 class Observation:
-    """What the policy sees at one moment: `values` (observation_size,), laid out by its file."""
+    """What the policy sees for one decision: `values` (observation_size,), laid out by its file."""
 
     stamp_ns: int
     values: Float32Array
     images: UInt8Array | None = None
-    """Shape (cameras, height, width, 3), RGB; None for a policy without cameras."""
+    """Shape (views, height, width, 3), RGB: every camera now, then as it was before, as far as the
+    policy looks back; None for a policy without cameras."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,10 @@ class ChunkRequest:
     sequence: int
     previous_steps_executed: int
     reason: str
-    """start, exhausted; and with final: deadline, ended, invalid."""
+    """start, exhausted, ahead; and with final: deadline, ended, invalid."""
     final: bool = False
+    committed: tuple[tuple[float, ...], ...] = ()
+    """Actions of the last chunk that will be played before the wanted one begins."""
 
 
 @dataclass(frozen=True)

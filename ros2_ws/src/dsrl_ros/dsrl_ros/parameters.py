@@ -10,6 +10,8 @@ from dsrl_ros.declaring import parameter
 
 ROBOT_FILE: Final = "robot_file"
 """As the robot file says."""
+AHEAD_AS_MEASURED: Final = -1
+"""As many actions ahead as the latest answers took."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,14 @@ class ChunkPlayerParameters(TaskParameters):
         "arm, which is stiffer. Not in lock-step.",
         minimum=1.0,
         maximum=100.0,
+    )
+    ask_ahead: int = parameter(
+        0,
+        "The next chunk is asked for so many actions before the present one ends, so that it is "
+        f"there by then. 0: at its end, the arm waits. {AHEAD_AS_MEASURED}: as many as the latest "
+        "answers took; not in lock-step.",
+        minimum=AHEAD_AS_MEASURED,
+        maximum=100,
     )
     gripper: bool = parameter(True, "Whether the arm has a gripper. Not in lock-step.")
     gripper_homing: bool = parameter(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
+from dsrl_core.control.ahead import AheadByLatency
 from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.safety import Safety
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, SafetyStatus
@@ -39,10 +40,12 @@ class Playing:
         safety: Safety,
         period_ns: int,
         join_ns: int,
+        ahead: AheadByLatency | None = None,
     ) -> None:
-        """`join_ns`: a running episode may be joined so late after its start."""
+        """`join_ns`: a running episode may be joined so late after its start. `ahead`: says how
+        early the next chunk is asked for; None: that is fixed."""
         self._node, self._player, self._safety = node, player, safety
-        self._period_ns, self._join_ns = period_ns, join_ns
+        self._period_ns, self._join_ns, self._ahead = period_ns, join_ns, ahead
         self.status = EpisodeStatus()
         self.pace = Pace(period_ns)
         self.unusable = ""
@@ -100,6 +103,8 @@ class Playing:
             self._node.get_logger().warning(f"chunk refused: {refused}")
             if (decision.episode, decision.sequence) == (pending.episode, pending.sequence):
                 self.unusable = refused
+        elif self._ahead is not None and not decision.is_final:
+            self._player.ask_ahead(self._ahead.after(self._node.now_ns() - pending.stamp_ns))
         return refused is None
 
     def begin(self, now_ns: int, measured: Float64Array) -> bool:

@@ -176,9 +176,9 @@ class RealTime:
         if problem is None and self._planner.fault is not None:
             problem = "gripper", self._planner.fault
         if problem is None and self._playing.is_playing:
-            pending = self._player.pending
-            if pending is not None and now_ns - pending.stamp_ns > self._chunk_wait_ns:
-                waited_s = (now_ns - pending.stamp_ns) * 1e-9
+            since_ns = self._player.waits_since_ns
+            if since_ns is not None and now_ns - since_ns > self._chunk_wait_ns:
+                waited_s = (now_ns - since_ns) * 1e-9
                 problem = "no_chunk", f"nothing came for {waited_s:.2f} s"
         if problem is not None and not self._was_held:
             self._hold(*problem, now_ns)

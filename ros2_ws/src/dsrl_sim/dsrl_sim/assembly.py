@@ -11,18 +11,30 @@ from dsrl_core.control.safety import Safety
 from dsrl_core.rollout import Decider, Rollout
 from dsrl_core.specs import FieldSpec, PolicySpec, TaskSpec
 from dsrl_core.steering.observation import ObservationBuilder
+from dsrl_core.steering.roll_forward import RollForward, require_ahead
 from dsrl_sim.environment import SimulatedRobot
 
 
-def make_rollout(task: TaskSpec, catalog: Catalog, policy: PolicySpec, decider: Decider) -> Rollout:
-    """A rollout of the task in simulation, in lock-step."""
+def make_rollout(
+    task: TaskSpec, catalog: Catalog, policy: PolicySpec, decider: Decider, ahead: int = 0
+) -> Rollout:
+    """A rollout of the task in simulation, in lock-step.
+
+    `ahead`: actions before the end of a chunk at which the next one is asked for.
+    """
     robot = catalog.robot(task.robot).in_lock_step
     kinematics = Kinematics(robot)
+    safety = Safety(robot, kinematics)
+    player = ChunkPlayer(robot, policy.action, policy.horizon, kinematics, safety)
+    if ahead:
+        require_ahead(policy)
+        player.ask_ahead(ahead)
     return Rollout(
         task,
         SimulatedRobot(task, robot, policy),
-        ChunkPlayer(robot, policy.action, policy.horizon, kinematics, Safety(robot, kinematics)),
+        player,
         ObservationBuilder(policy, robot),
+        RollForward(policy),
         decider,
     )
 

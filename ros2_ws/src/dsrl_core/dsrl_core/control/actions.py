@@ -266,13 +266,23 @@ class Actions:
         levels = self._spec.gripper_levels_m
         return min(levels, key=lambda level: abs(level - width)) if levels else width
 
-    def unfit(self, chunk: Float32Array, position: Float64Array) -> tuple[str, str]:
+    def unfit(
+        self, chunk: Float32Array, position: Float64Array, before: Float64Array | None = None
+    ) -> tuple[str, str]:
         """Why no arm should play a chunk (rows, columns) of finite numbers from a set-point
-        (joints,) [rad] on: a countable reason and the particulars, or both empty."""
+        (joints,) [rad] on: a countable reason and the particulars, or both empty.
+
+        `before`: the action (columns,) that it follows, if that still is to be played.
+        """
         rows = chunk.astype(np.float64)
         if senseless := self._kind.senseless(rows):
             return "no rotation", senseless
-        angles, ways = self._kind.leaps(rows, position)
+        if before is None:
+            angles, ways = self._kind.leaps(rows, position)
+        else:
+            angles, ways = (
+                leaps[1:] for leaps in self._kind.leaps(np.vstack([before, rows]), position)
+            )
         spec = self._spec
         for leaps, most, unit in (
             (angles, spec.jump_max_rad, "rad"),

@@ -23,6 +23,7 @@ from typing import Final, Literal
 import numpy as np
 
 from dsrl_core.control.actions import Actions
+from dsrl_core.control.agenda import Agenda
 from dsrl_core.control.chunk_check import misfit
 from dsrl_core.control.commanded_width import CommandedWidth
 from dsrl_core.control.kinematics import Kinematics
@@ -78,34 +79,41 @@ class ChunkPlayer:
         """
         self._actions = Actions(action, robot.joint_names, kinematics, safety)
         self._shape = (horizon, self._actions.columns)
-        self._row_ns = to_nanoseconds(action.period_s)
+        row_ns = to_nanoseconds(action.period_s)
+        self._agenda = Agenda(horizon, row_ns)
         self._period_ns = robot.set_point_period_ns
         self._safety, self._is_lock_step = safety, not stops_at_end
-        self._reference = Reference(
-            self._actions, safety, self._row_ns, self._period_ns, stops_at_end
-        )
+        self._reference = Reference(self._actions, safety, row_ns, self._period_ns, stops_at_end)
         self._commanded = CommandedWidth()
         self._goal: Float64Array | None = None
         self._returning: ReturnState = "none"
-        self._chunk: Float64Array | None = None
         self._set_point: SetPoint | None = None
         self._last_ns = self._ticked_ns = -1
-        self._episode: int | None = None
-        self._pending: ChunkRequest | None = None
-        self._answered: ChunkRequest | None = None
-        self._final: ChunkRequest | None = None
         self.refused: dict[str, int] = {}
         """Chunks that were refused since the start of the process, by reason."""
 
     @property
     def pending(self) -> ChunkRequest | None:
         """The request that waits for its chunk; in lock-step no set-point is sent meanwhile."""
-        return self._pending
+        return self._agenda.pending
+
+    @property
+    def waits_since_ns(self) -> int | None:
+        """Since when nothing is played for want of a chunk; None: something is, or none is due."""
+        return self._agenda.waits_since_ns
 
     @property
     def is_over(self) -> bool:
         """Whether the episode's final request is out."""
-        return self._final is not None
+        return self._agenda.final is not None
+
+    def ask_ahead(self, actions: int) -> None:
+        """Ask for the next chunk so many actions before the present one ends; 0: at its end.
+
+        Raises:
+            InvalidValue: a chunk has not so many actions.
+        """
+        self._agenda.ahead = actions
 
     @property
     def return_state(self) -> ReturnState:
@@ -115,16 +123,13 @@ class ChunkPlayer:
     def start(self, now_ns: int, measured: Float64Array, episode: int, deadline_ns: int) -> None:
         """Begin an episode at rest at the measured position (joints,) [rad]."""
         self._begin(now_ns, measured)
-        self._episode = episode
-        self._deadline_ns = deadline_ns
-        self._pending = self._answered = self._final = None
-        self._sequence = 0
+        self._agenda.begin(now_ns, episode, deadline_ns)
         self._commanded.forget()
 
     def begin_return(self, now_ns: int, measured: Float64Array, joints: Float64Array) -> None:
         """Bring the arm from where it is measured to rest at joints (joints,) [rad], slowly."""
         self._begin(now_ns, measured)
-        self._episode, self._goal, self._pending = None, joints, None
+        self._goal = joints
         self._returning = "moving" if self._can_move else "blocked"
 
     def end_return(self) -> None:
@@ -133,24 +138,29 @@ class ChunkPlayer:
             self._goal = self._safety.stopping_position
 
     def load(self, decision: Decision) -> str | None:
-        """Take the chunk for the pending request; it begins at the next tick.
+        """Take the chunk for the pending request; it begins at the next tick, or where the present
+        one ends.
 
         Returns why it was refused, or None. A closing record is nobody's chunk and is passed over.
         """
         if decision.is_final:
             return None
-        reason, detail = misfit(decision, self._pending, self._episode, self._shape, self._last_ns)
+        agenda = self._agenda
+        reason, detail = misfit(
+            decision, agenda.pending, agenda.episode, self._shape, self._last_ns
+        )
         if not reason:
-            reason, detail = self._actions.unfit(decision.chunk, self._safety.position)
+            before = None if agenda.chunk is None else agenda.chunk[-1]
+            reason, detail = self._actions.unfit(decision.chunk, self._safety.position, before)
         if reason:
             self.refused[reason] = self.refused.get(reason, 0) + 1
             return f"{reason}: {detail}"
-        self._chunk = decision.chunk.astype(np.float64)
-        self._reference.load(self._chunk)
-        self._commanded.begin_chunk()
-        self._is_new = True
-        self._sequence = decision.sequence + 1
-        self._answered, self._pending = self._pending, None
+        chunk = decision.chunk.astype(np.float64)
+        if agenda.take(chunk):
+            self._reference.load(chunk)
+            self._commanded.begin_chunk()
+        else:
+            self._reference.append(chunk)
         return None
 
     def tick(self, now_ns: int, measured: Float64Array) -> Tick:
@@ -163,26 +173,27 @@ class ChunkPlayer:
         self._ticked_ns = now_ns
         if self._goal is not None:
             return Tick(self._on_the_way_back(now_ns, measured, self._goal), None)
-        if self._episode is None:
+        agenda = self._agenda
+        if agenda.episode is None:
             return Tick(self._braking(now_ns), None)
         if now_ns <= self._last_ns and self._is_lock_step:
-            if not self._is_new:
+            if not agenda.is_new:
                 return Tick(self._set_point, None)
             now_ns = self._last_ns
             self._safety.rewind()
             self._reference.rewind()
         self._last_ns = now_ns
         if not self._can_move:
-            request = None if self._final else self._finish(now_ns, "invalid")
+            request = None if self.is_over else self._finish(now_ns, "invalid")
             return Tick(self._braking(now_ns), request)
         reference = self._reference
-        reference.follow(now_ns, self._is_new)
+        reference.follow(now_ns, agenda.is_new)
         request = self._due(now_ns)
         width = None
-        if self._chunk is not None and self._final is None:
-            width = self._width(reference.time_ns + self._period_ns)
+        if agenda.chunk is not None:
+            width = self._width(agenda.chunk, reference.time_ns + self._period_ns)
         admitted = reference.step(measured)
-        if self._safety.hold_rule is not None and self._final is None:
+        if self._safety.hold_rule is not None and not self.is_over:
             request = self._finish(now_ns, "invalid")
         self._set_point = SetPoint(now_ns, admitted.position, admitted.velocity, width)
         return Tick(self._set_point, request)
@@ -193,9 +204,9 @@ class ChunkPlayer:
         Raises:
             InvalidValue: no episode was started.
         """
-        if self._episode is None:
+        if self._agenda.episode is None:
             raise InvalidValue("no episode to end; one is begun with start")
-        return self._final or self._finish(now_ns, reason)
+        return self._agenda.final or self._finish(now_ns, reason)
 
     def hold(self, rule: str, reason: str) -> None:
         """Hold the arm from the next tick on, until `release`; an episode becomes invalid then."""
@@ -217,9 +228,7 @@ class ChunkPlayer:
         self._goal, self._returning = None, "none"
         self._last_ns = now_ns - 1
         self._set_point = None
-        self._chunk = None
-        self._is_new = False
-        self._start_ns = now_ns
+        self._agenda.begin(now_ns, None)
         self._reference.begin(now_ns)
 
     def _on_the_way_back(
@@ -243,56 +252,30 @@ class ChunkPlayer:
         motion = self._safety.brake()
         return SetPoint(now_ns, motion.position, motion.velocity)
 
-    def _width(self, reach_ns: int) -> float | None:
+    def _width(self, chunk: Float64Array, reach_ns: int) -> float | None:
         """A new width [m] of the actions up to the one that is under way at a time, or None."""
-        chunk = self._chunk
-        assert chunk is not None
-        row = min((reach_ns - 1 - self._start_ns) // self._row_ns, self._shape[0] - 1)
 
         def allowed_m(row: int) -> float:
             return self._safety.gripper_width(self._actions.width_m(chunk[row]))
 
-        return self._commanded.up_to(row, allowed_m)
+        return self._commanded.up_to(self._agenda.row_at(reach_ns - 1), allowed_m)
 
     # The episode.
 
     def _due(self, now_ns: int) -> ChunkRequest | None:
-        """Begin a new chunk, put a finished one away, and say what is wanted now."""
-        if self._final is not None:
-            return None
-        if self._is_new:
-            self._start_ns = self._reference.time_ns
-            self._is_new = False
-        if now_ns >= self._deadline_ns:
-            return self._finish(now_ns, "deadline")
-        if self._pending is not None:
-            return None
-        if self._chunk is None:
-            return self._ask(now_ns, 0, "start")
-        if self._reference.time_ns >= self._start_ns + self._shape[0] * self._row_ns:
-            self._chunk = None
-            self._reference.drop()
-            return self._ask(now_ns, self._shape[0], "exhausted")
-        return None
-
-    def _ask(self, now_ns: int, executed: int, reason: str) -> ChunkRequest:
-        assert self._episode is not None
-        self._pending = ChunkRequest(now_ns, self._episode, self._sequence, executed, reason)
-        return self._pending
+        """What is wanted now; the motion follows what becomes of the chunks."""
+        agenda, reference = self._agenda, self._reference
+        before = agenda.chunk
+        request = agenda.due(now_ns, reference.time_ns)
+        if request is not None and request.final:
+            reference.rest()
+        elif before is not None and agenda.chunk is None:
+            reference.drop()
+        elif agenda.chunk is not before:
+            self._commanded.begin_chunk()
+        return request
 
     def _finish(self, now_ns: int, reason: str) -> ChunkRequest:
-        assert self._episode is not None
-        # A chunk that was asked for and never played counts as if it had not come in time, so that
-        # the record does not depend on whether it did.
-        unplayed = self._pending
-        if self._answered is not None and (self._is_new or now_ns <= self._start_ns):
-            unplayed = self._answered
-        sequence, executed = self._sequence, 0
-        if unplayed is not None:
-            sequence, executed = unplayed.sequence, unplayed.previous_steps_executed
-        elif self._answered is not None:
-            executed = min((now_ns - self._start_ns) // self._row_ns, self._shape[0])
-        self._final = ChunkRequest(now_ns, self._episode, sequence, executed, reason, final=True)
-        self._pending, self._chunk, self._is_new = None, None, False
+        request = self._agenda.finish(now_ns, reason)
         self._reference.rest()
-        return self._final
+        return request

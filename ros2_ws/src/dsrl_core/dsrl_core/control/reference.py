@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from dsrl_core.control.actions import Actions
 from dsrl_core.control.motion import Approach, Limits, Line, Motion
 from dsrl_core.control.safety import Safety
@@ -49,6 +51,11 @@ class Reference:
         """Play this chunk (rows, columns) from the next tick on."""
         self._chunk, self._row = chunk, -1
         self._gives_up = False
+
+    def append(self, chunk: Float64Array) -> None:
+        """Play this chunk (rows, columns) where the present one ends."""
+        assert self._chunk is not None, "nothing is played that it could follow"
+        self._chunk = np.concatenate([self._chunk, chunk])
 
     def drop(self) -> None:
         """The chunk is played: come to rest where it led to, unless it does already."""

@@ -49,7 +49,7 @@ class EpisodeAssembly:
 
     def new_steps(self) -> Iterator[DecisionStep]:
         """Every step that became complete since the last call, in order, each of them once."""
-        while (step := self._step(self._told)) is not None:
+        while self._is_sure(self._told) and (step := self._step(self._told)) is not None:
             self._told += 1
             yield step
             if step.decision.is_final:
@@ -74,6 +74,14 @@ class EpisodeAssembly:
         while (step := self._step(len(steps))) is not None and not step.decision.is_final:
             steps.append(step)
         return Episode(self.number, mode, seed, tuple(steps), INVALID, {"invalid": reason})
+
+    def _is_sure(self, sequence: int) -> bool:
+        """Whether it is known how much of a chunk was played: a request that was made while it
+        still played only says what will have been, unless the episode ends before."""
+        following = self._requests.get(sequence + 1)
+        if following is None or following.final or not following.committed:
+            return True
+        return sequence + 2 in self._requests
 
     def _step(self, sequence: int) -> DecisionStep | None:
         decision = self._decisions.get(sequence)

@@ -8,14 +8,13 @@ in the task's file. Every feature is tanh(x / scale): near values finely, far on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from dsrl_core.errors import InvalidFile, UnknownName
-from dsrl_core.specs import FeatureSpec, FieldSpec, PolicySpec, TaskSpec
+from dsrl_core.specs import FeatureSpec, PolicySpec, TaskSpec
+from dsrl_core.steering.roll_forward import moved_by_actions, slices_of
 from dsrl_core.types import Float32Array
 
 
@@ -44,13 +43,7 @@ class FeatureMap:
                 "expected features_size in the policy's file"
             )
         self.seen_size = policy.observation_size + self._sees_encoded * policy.features_size
-        self._actions = [
-            (self._fields[part.moves], place, part.relative)
-            for part, place in zip(
-                policy.action.fields, _slices(policy.action.fields).values(), strict=True
-            )
-            if part.moves is not None and self._require(part.moves)
-        ]
+        self._actions = moved_by_actions(policy, self._fields)
         self._chunk_scale = torch.tensor(
             [part.scale for part in policy.action.fields for _ in range(part.size)]
         )
@@ -154,7 +147,7 @@ def raw_features(policy: PolicySpec) -> tuple[FeatureSpec, ...]:
 
 def _places(policy: PolicySpec) -> dict[str, slice | list[int]]:
     """Where every field stands in what is seen: measured ones, then the encoder's estimates."""
-    places: dict[str, slice | list[int]] = dict(_slices(policy.observation))
+    places: dict[str, slice | list[int]] = dict(slices_of(policy.observation))
     for name, indices in policy.estimates.items():
         if name in places or any(not 0 <= index < policy.features_size for index in indices):
             raise InvalidFile(
@@ -162,14 +155,6 @@ def _places(policy: PolicySpec) -> dict[str, slice | list[int]]:
                 f"that it does not observe and places below features_size {policy.features_size}"
             )
         places[name] = [policy.observation_size + index for index in indices]
-    return places
-
-
-def _slices(fields: Sequence[FieldSpec]) -> dict[str, slice]:
-    places, start = {}, 0
-    for part in fields:
-        places[part.name] = slice(start, start + part.size)
-        start += part.size
     return places
 
 

@@ -18,6 +18,7 @@ from dsrl_core.steering.image_fit import fitted
 from dsrl_core.steering.input_gate import InputGate
 from dsrl_core.steering.observation import ObservationBuilder, RobotInputs, needed_inputs
 from dsrl_core.steering.past import Past
+from dsrl_core.steering.roll_forward import RollForward
 from dsrl_core.types import ChunkRequest, Observation, UInt8Array, to_nanoseconds
 
 _STEP = "@"
@@ -77,6 +78,7 @@ class PolicyInputs:
         period_ns = to_nanoseconds(policy.action.period_s)
         self._past = Past(policy.observation_steps, period_ns, age_max_ns)
         self._steps = policy.observation_steps
+        self._roll_forward = RollForward(policy)
 
     def put(self, name: str, stamp_ns: int, value: object) -> None:
         """Take a value of an input that is no image.
@@ -103,7 +105,8 @@ class PolicyInputs:
             self._gate.put("images", *taken)
 
     def observe(self, request: ChunkRequest, exact: bool) -> Seen | None:
-        """What is seen now, or None while an input is missing or too old; see `InputGate.take`.
+        """What is seen now, rolled forward over the actions that are committed, or None while an
+        input is missing or too old; see `InputGate.take`.
 
         The first request of an episode is where the past begins.
 
@@ -123,7 +126,8 @@ class PolicyInputs:
                 return None
             moments.append(self._moment({name: value for name, (_, value) in found.items()}))
             stamps_ns |= {past_name(name, step): found[name][0] for name in found}
-        return Seen(self._builder.build(stamp_ns, *moments), stamps_ns)
+        observation = self._builder.build(stamp_ns, *moments)
+        return Seen(self._roll_forward(observation, request.committed), stamps_ns)
 
     def never_heard(self) -> str:
         """Inputs that have never come, for people; empty: none."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from std_msgs.msg import String
 
+from dsrl_core.errors import InvalidValue
 from dsrl_core.steering.policy_inputs import DecisionInputs
 from dsrl_core.types import ChunkRequest, Decision, DecisionStep, Float32Array, Observation
 from dsrl_interfaces import msg
@@ -24,6 +25,8 @@ def request_to_message(value: ChunkRequest) -> msg.ChunkRequest:
         previous_steps_executed=value.previous_steps_executed,
         final=value.final,
         reason=value.reason,
+        committed=floats(np.array(value.committed, dtype=np.float32)),
+        committed_rows=len(value.committed),
     )
 
 
@@ -35,7 +38,20 @@ def request_from_message(message: msg.ChunkRequest) -> ChunkRequest:
         message.previous_steps_executed,
         message.reason,
         message.final,
+        _rows(message.committed, message.committed_rows),
     )
+
+
+def _rows(values: Any, count: int) -> tuple[tuple[float, ...], ...]:
+    """
+    Raises:
+        InvalidValue: the values are not so many rows of one length.
+    """
+    if count == 0 and len(values) == 0:
+        return ()
+    if count == 0 or len(values) % count:
+        raise InvalidValue(f"{len(values)} committed values, expected {count} rows of one length")
+    return tuple(map(tuple, float32(values, (count, len(values) // count)).tolist()))
 
 
 def decision_to_message(value: Decision) -> msg.ActionChunk:

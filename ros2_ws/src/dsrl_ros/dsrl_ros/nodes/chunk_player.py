@@ -11,17 +11,20 @@ from typing import cast
 
 from std_srvs.srv import Trigger
 
+from dsrl_core.control.ahead import AheadByLatency
 from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.safety import Safety
-from dsrl_core.specs import RobotSpec
+from dsrl_core.errors import InvalidValue
+from dsrl_core.specs import PolicySpec, RobotSpec
 from dsrl_core.specs.robot import CommandPath, ReturnPath
-from dsrl_core.types import NANOSECONDS_PER_SECOND
+from dsrl_core.steering.roll_forward import require_ahead
+from dsrl_core.types import NANOSECONDS_PER_SECOND, to_nanoseconds
 from dsrl_ros import topics
 from dsrl_ros.command_paths import PATHS
 from dsrl_ros.lock_step import LockStep
 from dsrl_ros.node import DsrlNode, spin
-from dsrl_ros.parameters import ROBOT_FILE, ChunkPlayerParameters
+from dsrl_ros.parameters import AHEAD_AS_MEASURED, ROBOT_FILE, ChunkPlayerParameters
 from dsrl_ros.paths import catalog
 from dsrl_ros.playing import Playing
 from dsrl_ros.real_time import RealTime
@@ -54,7 +57,8 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
             stops_at_end=not given.lock_step,
         )
         join_ns = 0 if given.lock_step else _JOIN_NS
-        self._playing = Playing(self, player, safety, robot.set_point_period_ns, join_ns)
+        ahead = _asks_ahead(player, policy, given)
+        self._playing = Playing(self, player, safety, robot.set_point_period_ns, join_ns, ahead)
         self._drive: LockStep | RealTime
         if given.lock_step:
             self._drive = LockStep(self, robot, policy, player, self._playing)
@@ -89,6 +93,27 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
 
     def close(self) -> None:
         self._drive.close()
+
+
+def _asks_ahead(
+    player: ChunkPlayer, policy: PolicySpec, given: ChunkPlayerParameters
+) -> AheadByLatency | None:
+    """Set how early the player asks; what decides it from answer to answer, if it is not fixed.
+
+    Raises:
+        DsrlError: this policy cannot be asked so early, or there is nothing to measure.
+    """
+    if given.ask_ahead == 0:
+        return None
+    require_ahead(policy)
+    if given.ask_ahead != AHEAD_AS_MEASURED:
+        player.ask_ahead(given.ask_ahead)
+        return None
+    if given.lock_step:
+        raise InvalidValue(
+            "in lock-step an answer takes no time; expected ask_ahead as a number of actions"
+        )
+    return AheadByLatency(policy.horizon, to_nanoseconds(policy.action.period_s))
 
 
 def _in_real_time(robot: RobotSpec, given: ChunkPlayerParameters) -> RobotSpec:
