@@ -45,7 +45,7 @@ class Ahead(Bench):
         self.now += self.period_ns
 
 
-@pytest.mark.parametrize("ahead", [0, 1, 2, 3])
+@pytest.mark.parametrize("ahead", [0, 1, 2, 3, 4])
 def test_a_chunk_that_is_there_in_time_leaves_no_gap(ahead: int) -> None:
     late = Ahead(ahead, [0])
     while len(late.requests) < 4:
@@ -84,7 +84,7 @@ def test_what_is_committed_are_the_actions_that_are_left() -> None:
 
 
 @given(
-    ahead=st.integers(0, HORIZON - 1),
+    ahead=st.integers(0, HORIZON),
     delays=st.lists(st.integers(0, 2 * CHUNK_TICKS), min_size=1, max_size=6),
     length=st.integers(1, 5 * CHUNK_TICKS),
     by_deadline=st.booleans(),
@@ -134,29 +134,61 @@ def test_a_chunk_that_comes_too_late_is_waited_for_at_rest() -> None:
     assert player.player.waits_since_ns >= player.requests[1].stamp_ns + ROW - TICK
 
 
-@pytest.mark.parametrize("actions", [-1, HORIZON])
-def test_as_many_actions_as_a_chunk_has_cannot_be_asked_ahead(actions: int) -> None:
-    with pytest.raises(InvalidValue, match=f"expected 0 to {HORIZON - 1}"):
+@pytest.mark.parametrize("actions", [-1, HORIZON + 1])
+def test_more_actions_than_a_chunk_has_cannot_be_asked_ahead(actions: int) -> None:
+    with pytest.raises(InvalidValue, match=f"expected 0 to {HORIZON}"):
         Bench().player.ask_ahead(actions)
 
 
 # What is decided on.
 
 
-def test_an_observation_is_rolled_over_what_is_committed() -> None:
+def seen(width_m: float) -> Observation:
     values = np.arange(9, dtype=np.float32) / 10
-    committed = ((0.01, 0.0, -0.02, 0.1, 0.08), (0.01, 0.02, 0.0, 0.1, 0.0))
-    rolled = RollForward(SPEC)(Observation(5, values), committed)
-    np.testing.assert_allclose(rolled.values[:3] - values[:3], [0.02, 0.02, -0.02], atol=1e-6)
-    assert rolled.values[3] == pytest.approx(values[3] + 0.2)
-    assert rolled.values[4] == 0.0  # the gripper is where it was told to go
-    np.testing.assert_array_equal(rolled.values[5:], values[5:])
+    values[4] = width_m
+    return Observation(5, values)
+
+
+def committed(width_m: float) -> tuple[tuple[float, ...], ...]:
+    return ((0.01, 0.0, -0.02, 0.1, width_m), (0.01, 0.02, 0.0, 0.1, width_m))
+
+
+def test_an_observation_is_rolled_over_what_is_committed() -> None:
+    before = seen(0.08)
+    rolled = RollForward(SPEC)(before, committed(0.08))
+    np.testing.assert_allclose(
+        rolled.values[:3] - before.values[:3], [0.02, 0.02, -0.02], atol=1e-6
+    )
+    assert rolled.values[3] == pytest.approx(before.values[3] + 0.2)
+    np.testing.assert_array_equal(rolled.values[4:], before.values[4:])
     assert rolled.stamp_ns == 5
 
 
+def test_what_a_closed_gripper_holds_goes_where_the_tool_goes() -> None:
+    before = seen(0.04)
+    rolled = RollForward(SPEC)(before, committed(0.0))
+    np.testing.assert_allclose(
+        rolled.values[5:8] - before.values[5:8], [0.02, 0.02, -0.02], atol=1e-6
+    )
+    assert rolled.values[8] == pytest.approx(before.values[8] + 0.2)
+    assert rolled.values[4] == before.values[4]  # as wide as what it holds
+
+
+def test_a_gripper_that_closed_on_nothing_holds_nothing() -> None:
+    before = seen(0.001)
+    rolled = RollForward(SPEC)(before, committed(0.0))
+    np.testing.assert_array_equal(rolled.values[4:], before.values[4:])
+
+
+def test_a_gripper_that_is_opened_will_be_open() -> None:
+    rolled = RollForward(SPEC)(seen(0.04), committed(0.08))
+    assert rolled.values[4] == pytest.approx(0.08)
+    np.testing.assert_array_equal(rolled.values[5:], seen(0.04).values[5:])
+
+
 def test_without_anything_committed_nothing_changes() -> None:
-    seen = Observation(5, np.arange(9, dtype=np.float32))
-    assert RollForward(SPEC)(seen, ()) is seen
+    before = seen(0.08)
+    assert RollForward(SPEC)(before, ()) is before
 
 
 def test_a_policy_that_sees_the_past_is_not_asked_ahead() -> None:
@@ -170,7 +202,7 @@ def test_it_is_asked_as_early_as_the_slowest_of_the_latest_answers_took() -> Non
     assert ahead.after(40_000_000) == 1
     assert ahead.after(150_000_000) == 2
     assert ahead.after(10_000_000) == 2
-    assert ahead.after(10_000_000_000) == 7
+    assert ahead.after(10_000_000_000) == 8
     for _ in range(20):
         last = ahead.after(10_000_000)
     assert last == 1
