@@ -44,17 +44,17 @@ class OnnxProgram(Program):
         wanted = ["CUDAExecutionProvider", "CPUExecutionProvider"]
         there = set(onnxruntime.get_available_providers())
         try:
-            self._session = onnxruntime.InferenceSession(
+            self.session = onnxruntime.InferenceSession(
                 str(path), options, providers=[name for name in wanted if name in there]
             )
         except Exception as error:  # onnxruntime's errors have no common class
             raise InvalidFile(f"{path} cannot be loaded by ONNX Runtime: {error}") from error
-        outputs = [output.name for output in self._session.get_outputs()]
+        outputs = [output.name for output in self.session.get_outputs()]
         if len(outputs) != 1:
             raise InvalidFile(
                 f"{path} gives {', '.join(outputs)}; expected one output, the actions"
             )
-        self._path, self._inputs = path, {i.name: i for i in self._session.get_inputs()}
+        self._path, self._inputs = path, {i.name: i for i in self.session.get_inputs()}
         known = {
             i.shape[0] for i in self._inputs.values() if i.shape and isinstance(i.shape[0], int)
         }
@@ -87,4 +87,4 @@ class OnnxProgram(Program):
             name: v.astype(_TYPES[self._inputs[name].type], copy=False)
             for name, v in inputs.items()
         }
-        return np.asarray(self._session.run(None, given)[0], dtype=np.float32)
+        return np.asarray(self.session.run(None, given)[0], dtype=np.float32)
