@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dsrl_core.data import episode_repair
 from dsrl_core.data.checksums import SUMS
 from dsrl_core.data.episode_repair import repair, verify
 from dsrl_core.data.episode_store import INTERRUPTED, EpisodeStore
@@ -158,6 +159,18 @@ def test_an_episode_without_its_closing_record_is_told(store: EpisodeStore) -> N
     assert "invalid" in done.result
     assert not store.read(5).is_valid
     assert len(store.read(5).steps) == 3
+
+
+def test_an_episode_whose_description_was_lost_comes_back_as_invalid(
+    store: EpisodeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_a_byte(bag_of(store, 1), bag_of(store, 1).stat().st_size // 2)
+    found = episode_repair._Salvaged(dict(enumerate(one(1).steps[:2])))
+    monkeypatch.setattr(episode_repair, "_salvage", lambda _: found)
+    (done,) = repair(store)
+    assert done.is_back
+    back = store.read(1)
+    assert (back.is_valid, len(back.steps), back.seed) == (False, 2, 99)
 
 
 def test_remains_of_an_episode_that_is_there_are_left_alone(store: EpisodeStore) -> None:

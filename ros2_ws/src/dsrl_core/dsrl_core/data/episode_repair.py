@@ -125,7 +125,7 @@ def _restore(store: EpisodeStore, number: int, remains: Path) -> Repair:
 def _episode_of(number: int, about: dict[str, Any] | None, steps: list[DecisionStep]) -> Episode:
     if about is not None:
         return episode_of(about, steps)
-    seed = steps[0].decision.episode_seed
+    seed = steps[0].decision.seed
     return Episode(number, Mode.BASE, seed, tuple(steps), INVALID, {"mode": "unknown"})
 
 

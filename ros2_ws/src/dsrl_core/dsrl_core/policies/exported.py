@@ -109,6 +109,7 @@ class ExportedPolicy:
 
     def decode(self, encoded: Encoded, noises: Float32Array) -> Float32Array:
         check_decode(self.spec, encoded, noises)
+        given: dict[str, Any]
         if isinstance(encoded, Unencoded):
             given = self._inputs(encoded.features, encoded.images)
         elif self._encoder is None:
