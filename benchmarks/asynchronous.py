@@ -142,7 +142,7 @@ def idle_shares(episodes: int) -> list[dict[str, float]]:
         latency_s = share * chunk_s
         needed = math.ceil(round(latency_s / policy.spec.action.period_s, 9))
         row = {"share": share, "latency_ms": 1e3 * latency_s, "asked_ahead": needed}
-        for name, ahead in (("waits", 0), ("ahead", min(needed, policy.spec.horizon - 1))):
+        for name, ahead in (("waits", 0), ("ahead", needed)):
             rollout = rollout_of(Way(name, ahead, latency_s), DecisionLoop(task, policy, 0))
             watched = WatchedPlayer(rollout.player)
             rollout.player = watched  # type: ignore[assignment]

@@ -22,7 +22,7 @@ def small_native_policy(
 ) -> PolicySpec:
     """A policy's file with small random weights in `folder`, its values changed by these."""
     spec = small_vision_policy(folder) if sees else small_policy(folder)
-    sizes = spec.architecture | ({"width": 32} if backend.endswith("unet") else {})
+    sizes = spec.architecture | ({"width": 16} if backend.endswith("unet") else {})
     spec = replace(spec, backend=backend, architecture=sizes, denoising_steps=4)
     spec = replace(spec, **changes)
     torch.manual_seed(0)

@@ -65,7 +65,7 @@ def test_in_real_time_it_is_asked_as_early_as_answers_take(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("ahead", "words"), [(4, "expected 0 to 3"), (-1, "in lock-step an answer takes no time")]
+    ("ahead", "words"), [(5, "expected 0 to 4"), (-1, "in lock-step an answer takes no time")]
 )
 def test_what_cannot_be_asked_ahead_is_refused_as_the_graph_starts(
     tmp_path: Path, ahead: int, words: str

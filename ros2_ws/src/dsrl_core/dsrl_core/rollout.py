@@ -79,19 +79,23 @@ class Rollout:
         assembly = EpisodeAssembly(number)
         answer: tuple[int, Decision] | None = None
         while True:
-            tick = self.player.tick(world.time_ns, world.joint_positions)
-            request = tick.request
-            if request is not None:
-                assembly.add_request(request)
-                observation = self._observation(request)
-                if request.final:
-                    return self._closed(assembly, observation, mode, seed), world.success
-                decision = self.decider.decide(observation, number, request.sequence, mode, seed)
-                assembly.add_decision(decision)
-                answer = world.time_ns + self.latency_ns, decision
-            if answer is not None and world.time_ns >= answer[0]:
+            while True:  # a chunk that begins may ask for the next one at once
+                tick = self.player.tick(world.time_ns, world.joint_positions)
+                request = tick.request
+                if request is not None:
+                    assembly.add_request(request)
+                    observation = self._observation(request)
+                    if request.final:
+                        return self._closed(assembly, observation, mode, seed), world.success
+                    decision = self.decider.decide(
+                        observation, number, request.sequence, mode, seed
+                    )
+                    assembly.add_decision(decision)
+                    answer = world.time_ns + self.latency_ns, decision
+                if answer is None or world.time_ns < answer[0]:
+                    break
                 self.player.load(answer[1])
-                tick, answer = self.player.tick(world.time_ns, world.joint_positions), None
+                answer = None
             assert tick.set_point is not None, "a player in an episode gives one at every tick"
             world.apply(tick.set_point)
             if world.success:

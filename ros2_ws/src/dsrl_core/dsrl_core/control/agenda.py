@@ -30,10 +30,10 @@ class Agenda:
         Raises:
             InvalidValue: a chunk has not so many actions.
         """
-        if not 0 <= actions < self._horizon:
+        if not 0 <= actions <= self._horizon:
             raise InvalidValue(
                 f"the next chunk is asked for {actions} actions ahead; a chunk has "
-                f"{self._horizon}, expected 0 to {self._horizon - 1}"
+                f"{self._horizon}, expected 0 to {self._horizon}"
             )
         self._ahead = actions
 

@@ -14,12 +14,12 @@ class AheadByLatency:
     """The smallest whole number of actions that covers the slowest of the latest answers."""
 
     def __init__(self, horizon: int, row_ns: int) -> None:
-        self._most, self._row_ns = horizon - 1, row_ns
+        self._most, self._row_ns = horizon, row_ns
         self._latencies_ns: deque[int] = deque(maxlen=_ANSWERS)
 
     def after(self, latency_ns: int) -> int:
-        """Actions before the end of a chunk, now that an answer has taken so long; less than a
-        chunk has."""
+        """Actions before the end of a chunk, now that an answer has taken so long; at
+        most all of it."""
         self._latencies_ns.append(latency_ns)
         covered_ns = _MARGIN * max(self._latencies_ns)
         return min(self._most, int(-(-covered_ns // self._row_ns)))

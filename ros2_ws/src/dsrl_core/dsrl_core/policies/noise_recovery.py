@@ -23,15 +23,12 @@ from dsrl_core.types import Float32Array, Float64Array
 
 REACHED = 0.02
 """Largest difference, in scales of the action's fields, at which a chunk counts as reached."""
-CORRECTIONS = 30
-"""Of the fixed point, at every step of the way back."""
+CORRECTIONS = 30  # of the fixed point, at every step of the way back
 DIFFERENCE = 0.02
 """Half of the distance in noise over which a black box's derivatives are taken."""
 DAMPING_FIRST, DAMPING_MIN, DAMPING_MAX = 1e-2, 1e-8, 1e8
-CLOSE = 1e-4
-"""Root mean square of the differences, in scales, with which a chunk's search ends."""
-LITTLE = 1e-6
-"""A smaller gain in cost, relative, ends it too."""
+CLOSE = 1e-4  # root mean square of the differences, in scales, with which a chunk's search ends
+LITTLE = 1e-6  # a smaller gain in cost, relative, ends it too
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,8 @@ class _Problem:
             moved = noises[:, None] + DIFFERENCE * np.concatenate([basis.T, -basis.T])
             found = self.decoded(moved.reshape(-1, self.size), np.repeat(rows, 2 * count))
             ahead, behind = np.split(found.reshape(len(noises), 2 * count, *found.shape[1:]), 2, 1)
-            of_chunks = np.moveaxis((ahead - behind) / (2 * DIFFERENCE), 1, -1)
+            slopes = np.asarray((ahead - behind) / (2 * DIFFERENCE), np.float64)
+            of_chunks = np.moveaxis(slopes, 1, -1)
         of_chunks = of_chunks / self.scales[:, None] / np.sqrt(self._values)
         flat = of_chunks.reshape(len(noises), self._values, -1)
         prior = np.broadcast_to(self._prior * along, (len(noises), *along.shape))
@@ -298,7 +296,5 @@ def _check(
             f"{len(encoded)} observations for {len(chunks)} chunks; expected 1 or as many"
         )
     if min(iterations, starts) < 0 or directions < 1:
-        raise InvalidValue(
-            f"iterations {iterations}, starts {starts}, directions {directions}: expected at "
-            "least 0, 0 and 1"
-        )
+        found = f"iterations {iterations}, starts {starts}, directions {directions}"
+        raise InvalidValue(f"{found}; expected at least 0, 0 and 1")

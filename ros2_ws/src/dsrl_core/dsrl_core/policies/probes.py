@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from dsrl_core.errors import InvalidFile
@@ -91,7 +92,7 @@ def _asked(
 ) -> Iterator[Probe]:
     given = sample or Sample.random(policy.spec)
     for question in questions:
-        answer = _tried(question.__name__, lambda ask=question: ask(policy, given))
+        answer = _tried(question.__name__, partial(question, policy, given))
         yield answer
         if answer.verdict is Verdict.REFUSED and question is probe_motion.shapes:
             return

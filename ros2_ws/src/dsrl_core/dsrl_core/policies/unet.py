@@ -123,7 +123,7 @@ class UnetNetwork(Network):
     def _blocks(self) -> list[FilmBlock]:
         """In the order in which `step` passes them."""
         levels = [*self.down, self.middle, *self.up]
-        return [block for level in levels for block in level]  # type: ignore[attr-defined]
+        return [block for level in levels for block in level]
 
 
 def _convolution(channels: int, width: int) -> nn.Sequential:

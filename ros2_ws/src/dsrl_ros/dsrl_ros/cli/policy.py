@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import typer
 
-from dsrl_ros.cli import policy_check, policy_install, policy_keys, policy_listing, policy_serve
+from dsrl_ros.cli import (
+    policy_add,
+    policy_check,
+    policy_convert,
+    policy_install,
+    policy_keys,
+    policy_listing,
+    policy_serve,
+)
 
 policy = typer.Typer(
     help="Bring frozen policies, look at them, measure them.",
@@ -16,8 +24,10 @@ policy = typer.Typer(
 )
 
 policy.command("list")(policy_listing.list_)
+policy.command("add")(policy_add.add)
 policy.command("check")(policy_check.check)
 policy.command("card")(policy_check.card)
 policy.command("serve")(policy_serve.serve)
 policy.command("keys")(policy_keys.keys)
 policy.command("install")(policy_install.install)
+policy.command("convert")(policy_convert.convert)

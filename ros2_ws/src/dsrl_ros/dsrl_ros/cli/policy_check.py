@@ -64,7 +64,7 @@ def measured(spec: PolicySpec, episodes: Path | None) -> tuple[Probe, ...]:
     from dsrl_core.policies.probes import probe
 
     torch.set_num_threads(1)
-    sample = None if episodes is None else _recorded(spec, episodes)
+    sample = None if episodes is None else recorded(spec, episodes)
     with closing(load_policy(spec)) as policy:
         return probe(policy, sample)
 
@@ -79,7 +79,7 @@ def show(found: Sequence[Probe]) -> None:
     Console().print(table)
 
 
-def _recorded(spec: PolicySpec, folder: Path) -> Sample:
+def recorded(spec: PolicySpec, folder: Path) -> Sample:
     import numpy as np
 
     from dsrl_core.policies.probes import Sample

@@ -66,7 +66,7 @@ def preflight(
     asked = Asked(
         spec,
         known.robot(spec.robot),
-        known.policy(policy or spec.policy),
+        known.policy_of(spec, policy),
         recorded,
         out,
         episodes,
