@@ -61,16 +61,26 @@ WAYS = (
 
 
 class WatchedPlayer:
-    """Counts the ticks at which nothing is played for want of a chunk."""
+    """Remembers for every tick whether nothing is played for want of a chunk."""
 
     def __init__(self, player: ChunkPlayer) -> None:
-        self._player, self.ticks, self.waiting = player, 0, 0
+        self._player, self._last_ns = player, -1
+        self._waits: list[bool] = []
 
     def tick(self, now_ns: int, measured: Any) -> Tick:
-        self.ticks += 1
         tick = self._player.tick(now_ns, measured)
-        self.waiting += self._player.waits_since_ns is not None
+        if now_ns == self._last_ns:
+            self._waits.pop()  # a chunk has come, and this tick is done again
+        pending = self._player.pending
+        # The first answer of an episode is waited for in any case.
+        is_first = pending is not None and pending.sequence == 0
+        self._waits.append(self._player.waits_since_ns is not None and not is_first)
+        self._last_ns = now_ns
         return tick
+
+    @property
+    def idle_share(self) -> float:
+        return float(np.mean(self._waits))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._player, name)
@@ -148,9 +158,7 @@ def idle_shares(episodes: int) -> list[dict[str, float]]:
             rollout.player = watched  # type: ignore[assignment]
             for number in range(episodes):
                 rollout.run(number, Mode.BASE, reset_seed(0, Mode.BASE, number))
-            # The first answer of an episode is waited for in any case.
-            first = episodes * latency_s / (rollout.environment.period_ns * 1e-9)
-            row[f"idle_{name}"] = max(0.0, watched.waiting - first) / watched.ticks
+            row[f"idle_{name}"] = watched.idle_share
         found.append(row)
     return found
 
@@ -162,7 +170,7 @@ def report(found: dict[str, Any]) -> str:
         f"median (worst) of {len(runs)} seeds; noise learned from ten base rollouts and "
         f"{found['online']} episodes.",
         "",
-        "| answers | " + " | ".join(runs[0].keys() - {"seed"} and _columns(runs)) + " |",
+        "| answers | " + " | ".join(_columns(runs)) + " |",
         "|---|" + "---|" * len(_columns(runs)),
     ]
     for way in WAYS:
