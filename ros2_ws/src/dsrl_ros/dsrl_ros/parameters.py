@@ -8,10 +8,8 @@ from typing import Final, get_args
 from dsrl_core.specs.robot import CommandPath, ReturnPath
 from dsrl_ros.declaring import parameter
 
-ROBOT_FILE: Final = "robot_file"
-"""As the robot file says."""
-AHEAD_AS_MEASURED: Final = -1
-"""As many actions ahead as the latest answers took."""
+ROBOT_FILE: Final = "robot_file"  # as the robot file says
+AHEAD_AS_MEASURED: Final = -1  # as many actions ahead as the latest answers took
 
 
 @dataclass(frozen=True)
@@ -92,9 +90,8 @@ class ChunkPlayerParameters(TaskParameters):
     )
     ask_ahead: int = parameter(
         0,
-        "The next chunk is asked for so many actions before the present one ends, so that it is "
-        f"there by then. 0: at its end, the arm waits. {AHEAD_AS_MEASURED}: as many as the latest "
-        "answers took; not in lock-step.",
+        "The next chunk is asked for so many actions before the present one ends; "
+        f"{AHEAD_AS_MEASURED}: as many as the latest answers took, not in lock-step.",
         minimum=AHEAD_AS_MEASURED,
         maximum=100,
     )

@@ -277,17 +277,11 @@ class Actions:
         rows = chunk.astype(np.float64)
         if senseless := self._kind.senseless(rows):
             return "no rotation", senseless
-        if before is None:
-            angles, ways = self._kind.leaps(rows, position)
-        else:
-            angles, ways = (
-                leaps[1:] for leaps in self._kind.leaps(np.vstack([before, rows]), position)
-            )
-        spec = self._spec
-        for leaps, most, unit in (
-            (angles, spec.jump_max_rad, "rad"),
-            (ways, spec.jump_max_m, "m"),
-        ):
+        followed = rows if before is None else np.vstack([before, rows])
+        limits = (self._spec.jump_max_rad, "rad"), (self._spec.jump_max_m, "m")
+        found = self._kind.leaps(followed, position)
+        for leaps_of_all, (most, unit) in zip(found, limits, strict=True):
+            leaps = leaps_of_all[-len(rows) :]
             row = int(leaps.argmax())
             if leaps[row] > most:
                 return "jump", f"row {row} leads {leaps[row]:.3g} {unit} at once, at most {most}"
@@ -295,15 +289,10 @@ class Actions:
 
 
 def _require_joints(action: ActionSpec, kind: type[_Kind], joint_names: tuple[str, ...]) -> None:
-    if not action.joints:
-        return
-    if not issubclass(kind, _JointKind):
-        raise InvalidFile(
-            f"action of kind {action.kind} names joints ({', '.join(action.joints)}); its rows "
-            "speak of the tool, expected none"
-        )
-    if action.joints != joint_names:
-        raise InvalidFile(
-            f"action of kind {action.kind} has its joints in the order "
-            f"{', '.join(action.joints)}; the robot file's are {', '.join(joint_names)}"
-        )
+    given, robots = ", ".join(action.joints), ", ".join(joint_names)
+    if action.joints and not issubclass(kind, _JointKind):
+        told = f"action of kind {action.kind} names joints ({given})"
+        raise InvalidFile(f"{told}; its rows speak of the tool, expected none")
+    if action.joints and action.joints != joint_names:
+        told = f"action of kind {action.kind} has its joints in the order {given}"
+        raise InvalidFile(f"{told}; the robot file's are {robots}")
