@@ -61,7 +61,10 @@ def assert_refused(out: Path, words: str) -> None:
     [
         (lambda c: c.pop("horizon"), "horizon: Field required"),
         (lambda c: c.update(horizont=4), "horizont: Unexpected keyword"),
-        (lambda c: c.update(backend="caffe"), "unknown policy backend 'caffe'; available: .*flow_mlp"),
+        (
+            lambda c: c.update(backend="caffe"),
+            "unknown policy backend 'caffe'; .*flow_mlp",
+        ),
         (lambda c: c.update(weights="lost.safetensors"), "no weights at .*lost.safetensors"),
         (lambda c: c.update(weights_sha256="0" * 64), "pins 0{64}: the weights are not the ones"),
     ],
