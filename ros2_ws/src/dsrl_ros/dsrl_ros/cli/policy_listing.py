@@ -25,12 +25,14 @@ def list_(as_json: AsJson = False) -> None:
     else:
         table = Table(box=None)
         for column in ("name", "backend", "noise", "chunk", "cameras", "weights", "hash"):
-            table.add_column(column, overflow="fold")
-        table.add_column("description", min_width=20)
+            table.add_column(column, no_wrap=column in ("name", "backend"))
         for row in rows:
             table.add_row(*_cells(row))
         console = Console()
         console.print(table if rows else f"No policies in {folder}.")
+        for row in rows:
+            if row.get("description"):
+                console.print(f"{row['name']}: {row['description']}", highlight=False)
     for row in rows:
         if row["problem"]:
             typer.echo(f"{row['name']}: {row['problem']}", err=True)
@@ -68,7 +70,7 @@ def _row(name: str) -> dict[str, Any]:
 
 def _cells(row: dict[str, Any]) -> list[str]:
     if "backend" not in row:
-        return [row["name"], "?", "?", "?", "?", "?", "?", "its file cannot be read"]
+        return [row["name"], *("?",) * 6]
     size, is_pinned = row["weights_bytes"], "ok" if row["hash_ok"] else "REFUSED"
     return [
         row["name"],
@@ -78,5 +80,4 @@ def _cells(row: dict[str, Any]) -> list[str]:
         ", ".join(row["cameras"]) or "-",
         "-" if size is None else f"{size / 1e6:.2f} MB",
         is_pinned if size is not None or row["problem"] else "elsewhere",
-        row["description"],
     ]
