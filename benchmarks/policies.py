@@ -140,7 +140,7 @@ def graph(known: Catalog, folder: Path, asked: argparse.Namespace) -> list[Row]:
 
 
 def lerobot(known: Catalog, folder: Path, asked: argparse.Namespace) -> list[Row]:
-    """LeRobot's asynchronous server with a policy that does nothing, beside our ZeroMQ."""
+    """LeRobot's asynchronous server with a policy that does nothing, beside our socket."""
     found: dict[str, list[float]] = {}
     try:
         for subject, latency_s in LEROBOT.items():

@@ -34,7 +34,7 @@ from dsrl_core.policies.wire.keys import ClientKeys, ServerKeys, make_keys
 from dsrl_core.policies.wire.websocket_server import WebsocketServer
 from dsrl_core.specs import PolicySpec
 
-IPC, CURVE, WEBSOCKET, STOCK = "ZeroMQ, ipc", "ZeroMQ, tcp, CURVE", "websocket", "openpi, stock"
+IPC, CURVE, WEBSOCKET, STOCK = "socket, ipc", "ZeroMQ, tcp, CURVE", "websocket", "openpi, stock"
 OURS: Final = (IPC, CURVE, WEBSOCKET)
 TIMEOUT_S: Final = 10.0
 _ROBOT: Final = "robot"

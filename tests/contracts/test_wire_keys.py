@@ -21,8 +21,8 @@ from tests.core.serving_setup import (
     Looking,
     elsewhere,
     looking_policy,
+    policy_server,
     served,
-    zmq_server,
 )
 
 
@@ -43,7 +43,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_two_machines_know_each_other_by_keys(spec: PolicySpec, folders: tuple[Path, Path]) -> None:
     server_keys, client_keys = ServerKeys.read(folders[0]), ClientKeys.read(folders[1])
-    with served(lambda: Looking(spec), zmq_server("tcp://0.0.0.0:*", server_keys)) as server:
+    with served(lambda: Looking(spec), policy_server("tcp://0.0.0.0:*", server_keys)) as server:
         file = elsewhere(
             replace(spec, folder=folders[1].parent),
             "remote",
@@ -62,7 +62,7 @@ def test_a_client_whose_key_is_not_known_is_told_so_and_the_server_logs_it(
     keys = ServerKeys.read(folders[0])
     stranger = ClientKeys(zmq.curve_keypair()[1], keys.public)
     caplog.set_level(logging.WARNING)
-    with served(lambda: Looking(spec), zmq_server("tcp://127.0.0.1:*", keys)) as server:
+    with served(lambda: Looking(spec), policy_server("tcp://127.0.0.1:*", keys)) as server:
         address = f"tcp://127.0.0.1:{port_of(server)}"
         with (
             closing(RemotePolicy(address, spec, 1.0, stranger)) as remote,
@@ -78,7 +78,7 @@ def test_a_server_that_has_another_key_than_expected_is_not_asked(
 ) -> None:
     keys, own = ServerKeys.read(folders[0]), ClientKeys.read(folders[1])
     deceived = ClientKeys(own.secret, zmq.curve_keypair()[0])
-    with served(lambda: Looking(spec), zmq_server("tcp://127.0.0.1:*", keys)) as server:
+    with served(lambda: Looking(spec), policy_server("tcp://127.0.0.1:*", keys)) as server:
         address = f"tcp://127.0.0.1:{port_of(server)}"
         for client in (deceived, None):
             with (
@@ -109,7 +109,7 @@ def test_keys_that_others_may_read_are_refused(folders: tuple[Path, Path]) -> No
 
 def test_a_server_of_another_policy_is_refused(spec: PolicySpec, endpoint: str) -> None:
     file = elsewhere(spec, "remote", endpoint=endpoint, timeout_s=PATIENT_S)
-    with served(lambda: Looking(spec), zmq_server(endpoint)):
+    with served(lambda: Looking(spec), policy_server(endpoint)):
         with pytest.raises(PolicyUnavailable, match="meant for model"):
             PolicyElsewhere(replace(file, weights_sha256="0" * 64))
         with pytest.raises(InvalidFile, match=r"takes noises \[4, 5\]"):

@@ -9,16 +9,16 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import zmq
 
 from dsrl_core.policies.wire import PolicyLost, PolicyUnavailable, RemotePolicy
 from dsrl_core.policies.wire.messages import Message, pack
+from dsrl_core.policies.wire.stream import HELLO, Reader, prefix_of
 from dsrl_core.specs import PolicySpec
 from tests.contracts.wire_setup import PATIENT_S, ask, expected
 from tests.core.serving_setup import (
@@ -40,17 +40,22 @@ def endpoint(tmp_path: Path) -> str:
 
 @contextmanager
 def pretender(endpoint: str, *replies: Any) -> Iterator[None]:
-    """A server that answers each request with the next of these parts, its number unless given."""
-    with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
-        router.setsockopt(zmq.LINGER, 0)
-        router.bind(endpoint)
+    """A server that answers each request with the next of these bytes."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(endpoint.removeprefix("ipc://"))
+        listening.listen()
 
         def serve() -> None:
-            for reply in replies:
-                if not router.poll(1000 * PATIENT_S):
-                    return
-                identity, number, *_ = router.recv_multipart()
-                router.send_multipart([identity, *reply(number)])
+            connection = listening.accept()[0]
+            connection.settimeout(PATIENT_S)
+            reader = Reader(connection)
+            connection.sendall(HELLO)
+            with connection, suppress(EOFError):
+                for reply in replies:
+                    asked = reader.read()
+                    assert asked is not None
+                    connection.sendall(reply(asked[0]))
+                reader.read()
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -58,12 +63,16 @@ def pretender(endpoint: str, *replies: Any) -> Iterator[None]:
         thread.join()
 
 
+def of_parts(number: int, *parts: Any) -> bytes:
+    return b"".join([prefix_of(number, parts), *parts])
+
+
 def test_the_answer_to_another_request_is_not_taken_for_this_ones(
     spec: PolicySpec, endpoint: str
 ) -> None:
     wrong = pack(Message({"digest": "another"}))
     with (
-        pretender(endpoint, lambda number: [b"00000000", *wrong]),
+        pretender(endpoint, lambda number: of_parts(number - 1, *wrong)),
         closing(RemotePolicy(endpoint, spec, 0.5)) as remote,
         pytest.raises(PolicyLost, match="did not answer"),
     ):
@@ -75,10 +84,10 @@ def test_answers_that_are_none_are_refused(spec: PolicySpec, endpoint: str) -> N
     with (
         pretender(
             endpoint,
-            lambda number: [number, b"garbage"],
-            lambda number: [number],
-            lambda number: [number, *pack(Message({}, {"chunks": chunks}))],
-            lambda number: [number, *pack(Message({"error": "odd"}))],
+            lambda number: of_parts(number, b"garbage"),
+            lambda number: of_parts(number, b""),
+            lambda number: of_parts(number, *pack(Message({}, {"chunks": chunks}))),
+            lambda number: of_parts(number, *pack(Message({"error": "odd"}))),
         ),
         closing(RemotePolicy(endpoint, spec, PATIENT_S)) as remote,
     ):

@@ -20,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from dsrl_core.errors import InvalidFile
 from dsrl_core.policies.wire import PolicyUnavailable, openpi_messages
 from dsrl_core.policies.wire.images import compress
+from dsrl_core.policies.wire.websocket_frames import frame_of
 from dsrl_core.policies.wire.websocket_server import WebsocketServer
 from dsrl_core.specs import PolicySpec
 from tests.contracts.wire_setup import NOISES, PATIENT_S, ask, expected, remote_of
@@ -147,14 +148,48 @@ def test_clients_that_say_nothing_or_byte_by_byte_hold_nobody_up_and_are_let_go(
         broken.sendall(
             b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-            b"\x82\xff\x00\x00\x00\x00\x00\x10\x00\x00half a message"
         )
+        assert broken.recv(12) == b"HTTP/1.1 101"
+        broken.sendall(b"\x82\xff\x00\x00\x00\x00\x00\x10\x00\x00half a message")
         remote = stack.enter_context(closing(remote_of(spec, url)))
         np.testing.assert_array_equal(ask(remote), expected(spec))
         for client in (silent, slow, broken):
             client.settimeout(PATIENT_S)
             while client.recv(4096):
                 pass
+
+
+def test_messages_come_in_one_frame_or_several_or_byte_by_byte_and_several_at_once(
+    spec: PolicySpec,
+) -> None:
+    """Larger ones than a frame that is read in one go too."""
+    field = {"more": np.zeros(100_000, np.uint8)}, {"more": np.zeros(1_200_000, np.uint8)}
+    with server_of(Looking(spec)) as url, connected(url) as client:
+        for more in ({}, *field):
+            packed = openpi_messages.pack(obs_of(spec) | more)
+            thirds = [packed[: len(packed) // 3], packed[len(packed) // 3 :]]
+            for sent in (packed, thirds):
+                client.send(sent)
+                client.ping()
+                data = client.recv(timeout=PATIENT_S)
+                assert isinstance(data, bytes)
+                actions = openpi_messages.unpack(data)["actions"]
+                np.testing.assert_array_equal(actions, expected(spec)[0])
+        client.send(openpi_messages.pack(obs_of(spec, request_id=1) | field[0]))
+        client.send(openpi_messages.pack(obs_of(spec, request_id=2)))
+        client.send(openpi_messages.pack(obs_of(spec, request_id=3) | field[0]))
+        for number in (1, 2, 3):
+            data = client.recv(timeout=PATIENT_S)
+            assert isinstance(data, bytes)
+            assert openpi_messages.unpack(data)["request_id"] == number
+        frame = frame_of(openpi_messages.pack(obs_of(spec) | field[0]))
+        assert frame is not None
+        client.socket.sendall(frame[0][:2])
+        time.sleep(0.05)
+        client.socket.sendall(frame[0][2:] + frame[1][:9])
+        time.sleep(0.05)
+        client.socket.sendall(frame[1][9:])
+        assert isinstance(client.recv(timeout=PATIENT_S), bytes)
 
 
 def test_health_is_told_while_the_policy_thinks(spec: PolicySpec) -> None:

@@ -120,8 +120,12 @@ def check_observations(
         )
     if not np.isfinite(observations).all():
         raise InvalidValue(f"observation for policy '{spec.name}' is not finite")
-    found = None if images is None else (images.shape, str(images.dtype))
     shape = spec.images_shape
-    expected = None if shape is None else ((len(observations), *shape), "uint8")
-    if found != expected:
+    if images is None or shape is None:
+        is_seen = images is None and shape is None
+    else:
+        is_seen = images.shape == (len(observations), *shape) and images.dtype == np.uint8
+    if not is_seen:
+        expected = None if shape is None else ((len(observations), *shape), "uint8")
+        found = None if images is None else (images.shape, str(images.dtype))
         raise InvalidValue(f"policy '{spec.name}' takes images {expected}; got {found}")

@@ -53,7 +53,9 @@ class ModelIO:
                 f"available: {', '.join(known)}"
             )
         self._cameras = [spec.keys.get(name, name) for name in cameras]
-        self._columns, self._scale, self._offset = _columns_by_key(spec)
+        columns, self._scale, self._offset = _columns_by_key(spec)
+        self._has_units = bool((self._offset != 0.0).any() or (self._scale != 1.0).any())
+        self._columns = {key: _sliced(places) for key, places in columns.items()}
         seen = [key for key in self._cameras if key]
         twice = sorted({key for key in seen if seen.count(key) > 1 or key in self._columns})
         if twice:
@@ -83,10 +85,13 @@ class ModelIO:
         `check_observations`.
         """
         spec, batch = self._spec, len(observations)
-        steps = observations.reshape(batch, spec.observation_steps, spec.step_size)[:, ::-1]
-        values = ((steps - self._offset) / self._scale).astype(np.float32)
+        values = observations.reshape(batch, spec.observation_steps, spec.step_size)[:, ::-1]
+        if self._has_units:
+            values = (values - self._offset) / self._scale
+        values = values.astype(np.float32, copy=False)
         given: dict[str, Float32Array | UInt8Array] = {
-            key: self._with_steps(values[..., columns]) for key, columns in self._columns.items()
+            key: self._with_steps(np.ascontiguousarray(values[..., columns]))
+            for key, columns in self._columns.items()
         }
         if images is not None:
             views = images.reshape(
@@ -135,6 +140,12 @@ def _columns_by_key(
             columns.setdefault(key, []).extend(range(start, start + part.size))
         start += part.size
     return columns, *_units(spec.observation)
+
+
+def _sliced(places: list[int]) -> slice | list[int]:
+    """As a slice, where they lie side by side: that copies nothing."""
+    beside = slice(places[0], places[-1] + 1)
+    return beside if places == list(range(beside.start, beside.stop)) else places
 
 
 def _units(fields: tuple[FieldSpec, ...]) -> tuple[Float32Array, Float32Array]:

@@ -9,7 +9,7 @@ observation again.
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,8 @@ from dsrl_core.policies.backend import Encoded, PolicyBackend, check_decode, che
 from dsrl_core.types import Float32Array, UInt8Array
 
 ENCODINGS_MAX: Final = 64
+ENCODINGS_OF_ONE_MAX: Final = 4
+"""A robot asks about its newest observations; memory that was used just now is the fastest."""
 _GATHER_SHARE: Final = 0.1
 _GATHER_MIN_S: Final = 0.001
 _GATHER_MAX_S: Final = 0.005
@@ -52,6 +54,7 @@ class Answer:
     """What came of a request: what it asked for, or the error that it made."""
 
     request: Request
+    client: Hashable = None
     encoded: Encoded | None = None
     chunks: Float32Array | None = None
     digest: str = ""
@@ -65,11 +68,18 @@ class Serving:
         """Decodes once, noise included: what is slow the first time is not so at a decision."""
         self.backend, self._encodings_max = backend, encodings_max
         self._known: OrderedDict[bytes, Encoded] = OrderedDict()
+        self._keys: OrderedDict[int, deque[bytes]] = OrderedDict()
         warm_up(backend)
 
-    def answer(self, requests: Sequence[Request]) -> list[Answer]:
-        """One answer for each request; what is wrong with one is told to that one alone."""
-        answers = [Answer(request) for request in requests]
+    def answer(
+        self, requests: Sequence[Request], clients: Sequence[Hashable] | None = None
+    ) -> list[Answer]:
+        """One answer for each request; what is wrong with one is told to that one alone.
+
+        `clients`: who asked each, where that is known.
+        """
+        asking = clients or [None] * len(requests)
+        answers = [Answer(*pair) for pair in zip(requests, asking, strict=True)]
         self._in_batches([a for a in answers if self._is_new(a)], _observed, self._encode)
         self._in_batches([a for a in answers if self._is_to_decode(a)], _asked, self._decode)
         for answer in answers:
@@ -128,9 +138,24 @@ class Serving:
         for answer in group:
             if answer.request.key and answer.encoded is not None:
                 self._known[answer.request.key] = answer.encoded
+                self._keep_few_of(answer)
         while len(self._known) > self._encodings_max:
             self._known.popitem(last=False)
         return True
+
+    def _keep_few_of(self, answer: Answer) -> None:
+        if answer.client is None:
+            return
+        # Not the client itself: one that has left is not to be held.
+        client = hash(answer.client)
+        keys = self._keys.setdefault(client, deque())
+        self._keys.move_to_end(client)
+        if answer.request.key not in keys:
+            keys.append(answer.request.key)
+        if len(keys) > ENCODINGS_OF_ONE_MAX:
+            self._known.pop(keys.popleft(), None)
+        if len(self._keys) > self._encodings_max:
+            self._keys.popitem(last=False)
 
     def _decode(self, group: list[Answer]) -> bool:
         """Decode for all of a group at once; False where their encodings cannot be put together."""
@@ -140,6 +165,9 @@ class Serving:
         if together is None:
             return False
         chunks = self.backend.decode(together, _joined([answer.request.noises for answer in group]))
+        if len(group) == 1:
+            group[0].chunks = chunks
+            return True
         for answer, part in zip(group, np.split(chunks, np.cumsum(counts)[:-1]), strict=True):
             answer.chunks = part
         return True
@@ -185,13 +213,16 @@ class Rhythm:
         self._answered_s: dict[Hashable, float] = {}
         self._took_s = 0.0
 
-    def wait_s(self, waiting: Container[Hashable], now_s: float) -> float:
-        """Time [s] worth waiting for more than these: a small share of what an answer takes."""
+    def wait_s(self, waiting: Container[Hashable], now_s: float, is_amid: bool = False) -> float:
+        """Time [s] worth waiting for more than these: a small share of what an answer takes.
+
+        `is_amid`: somebody is known to be asking just now.
+        """
         window_s = min(_GATHER_SHARE * self._took_s, _GATHER_MAX_S)
         if window_s < _GATHER_MIN_S:
             return 0.0
         recent = (who for who, at_s in self._answered_s.items() if now_s - at_s < self._took_s)
-        return window_s if any(who not in waiting for who in recent) else 0.0
+        return window_s if is_amid or any(who not in waiting for who in recent) else 0.0
 
     def answered(self, clients: Iterable[Hashable], began_s: float, ended_s: float) -> None:
         """Remember who was answered, and how long that took."""

@@ -16,7 +16,7 @@ _TURN_S: Final = 0.2
 
 
 class Server(Protocol):
-    """What answers requests: over ZeroMQ or a websocket."""
+    """What answers requests: over sockets of ours or a websocket."""
 
     def serve_once(self, timeout_s: float) -> bool: ...
 

@@ -1,4 +1,4 @@
-"""How a policy is asked from another process or machine: one contract, ZeroMQ or websocket.
+"""How a policy is asked from another process or machine: one contract, three ways.
 
 `PolicyServer` and `RemotePolicy` are the fast path between processes of ours; `websocket_server`
 and `policies.openpi` speak openpi's protocol.

@@ -3,68 +3,40 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Sequence
+from typing import Protocol
 
-import zmq
-from zmq.utils.monitor import recv_monitor_message
-
+from dsrl_core.policies.wire.curve_connection import CurveConnection
 from dsrl_core.policies.wire.errors import MalformedMessage, PolicyLost, PolicyUnavailable
 from dsrl_core.policies.wire.keys import ClientKeys
-from dsrl_core.policies.wire.messages import (
-    MESSAGE_SIZE_MAX_BYTES,
-    SOCKET_BUFFER_BYTES,
-    Message,
-    pack,
-    unpack,
-)
+from dsrl_core.policies.wire.messages import Message, Part, pack, unpack
+from dsrl_core.policies.wire.stream_connection import StreamConnection
 
-_RECONNECT_MS: Final = 50
-_RECONNECT_MAX_MS: Final = 1000
-_HEARTBEAT_MS: Final = 1000
-_SILENCE_MAX_MS: Final = 4000
-_PENDING_MAX: Final = 4
-"""Requests that a server which hangs leaves unread; what it has read it drops for newer ones."""
-_LOST: Final = "the connection was lost"
-_REASONS: Final = {
-    zmq.Event.DISCONNECTED: _LOST,
-    zmq.Event.HANDSHAKE_FAILED_AUTH: "it does not know this client's key",
-    zmq.Event.HANDSHAKE_FAILED_PROTOCOL: "the handshake failed: has it keys, and are they its own?",
-    zmq.Event.HANDSHAKE_FAILED_NO_DETAIL: "the handshake failed: are its keys the right ones?",
-}
+
+class Way(Protocol):
+    """How the parts of messages go there and come back; connects again by itself."""
+
+    def ask(self, number: int, parts: Sequence[Part], until_s: float) -> Sequence[Part]:
+        """The parts of the answer with this number.
+
+        Raises:
+            PolicyLost: none by then, or the connection was lost meanwhile; says only why.
+            MalformedMessage: what came is no answer.
+        """
+        ...
+
+    def close(self) -> None: ...
 
 
 class Connection:
-    """Connects again by itself, more slowly the longer the server is away."""
+    """With keys by ZeroMQ, without them by a plain socket, on this machine only."""
 
     def __init__(self, endpoint: str, timeout_s: float, keys: ClientKeys | None = None) -> None:
         self.endpoint, self._timeout_s = endpoint, timeout_s
-        self._context = zmq.Context()
-        self._socket = self._context.socket(zmq.DEALER)
-        for option, value in (
-            (zmq.LINGER, 0),
-            # What nobody hears is not kept until somebody comes who would answer it too late.
-            (zmq.IMMEDIATE, 1),
-            (zmq.SNDHWM, _PENDING_MAX),
-            (zmq.MAXMSGSIZE, MESSAGE_SIZE_MAX_BYTES),
-            (zmq.SNDBUF, SOCKET_BUFFER_BYTES),
-            (zmq.RCVBUF, SOCKET_BUFFER_BYTES),
-            (zmq.RECONNECT_IVL, _RECONNECT_MS),
-            (zmq.RECONNECT_IVL_MAX, _RECONNECT_MAX_MS),
-            (zmq.HEARTBEAT_IVL, _HEARTBEAT_MS),
-            (zmq.HEARTBEAT_TIMEOUT, _SILENCE_MAX_MS),
-        ):
-            self._socket.setsockopt(option, value)
-        if keys is not None:
-            self._socket.curve_secretkey = keys.secret
-            self._socket.curve_publickey = keys.public
-            self._socket.curve_serverkey = keys.server
-        self._monitor = self._socket.get_monitor_socket(sum(_REASONS))
-        self._socket.connect(endpoint)
-        self._poller = zmq.Poller()
-        self._poller.register(self._socket, zmq.POLLIN)
-        self._poller.register(self._monitor, zmq.POLLIN)
+        self._way: Way = (
+            StreamConnection(endpoint) if keys is None else CurveConnection(endpoint, keys)
+        )
         self._number = 0
-        self._reason = "nobody is there"
 
     def ask(self, question: Message) -> Message:
         """The answer to a question; a late one to another question is dropped.
@@ -73,53 +45,20 @@ class Connection:
             PolicyLost: none within the time, or the connection was lost meanwhile.
             PolicyUnavailable: what came is no message.
         """
-        until_s = time.monotonic() + self._timeout_s
-        self._hear_why()
-        if not self._socket.poll(int(1000 * self._timeout_s), zmq.POLLOUT):
-            self._hear_why()
-            raise self._no_answer(self._reason)
         self._number += 1
-        number = self._number.to_bytes(8, "big")
-        self._socket.send_multipart([number, *pack(question)])
-        while (left_s := until_s - time.monotonic()) > 0:
-            ready = dict(self._poller.poll(int(1000 * left_s) + 1))
-            if self._socket in ready:
-                answered, *parts = self._socket.recv_multipart(copy=False)
-                if answered.bytes == number:
-                    return self._unpacked(parts)
-            elif self._monitor in ready and self._hear_why():
-                raise self._no_answer(self._reason)
-        raise self._no_answer("it is slow, or hangs")
-
-    def close(self) -> None:
-        """More often than once does no harm."""
-        if self._socket.closed:
-            return
-        self._socket.disable_monitor()
-        self._monitor.close(linger=0)
-        self._socket.close()
-        self._context.term()
-
-    def _hear_why(self) -> bool:
-        """Whether something happened to the connection."""
-        has_happened = False
-        while self._monitor.poll(0):
-            reason = _REASONS[zmq.Event(recv_monitor_message(self._monitor)["event"])]
-            has_happened = True
-            # A refusal is followed by the loss of the connection, which says less.
-            if reason != _LOST or self._reason not in _REASONS.values():
-                self._reason = reason
-        return has_happened
-
-    def _no_answer(self, reason: str) -> PolicyLost:
-        return PolicyLost(
-            f"policy server at {self.endpoint} did not answer within {self._timeout_s} s: {reason}"
-        )
-
-    def _unpacked(self, parts: list[zmq.Frame]) -> Message:
         try:
-            return unpack([part.buffer for part in parts])
+            parts = self._way.ask(self._number, pack(question), time.monotonic() + self._timeout_s)
+            return unpack(parts)
+        except PolicyLost as error:
+            raise PolicyLost(
+                f"policy server at {self.endpoint} did not answer within {self._timeout_s} s: "
+                f"{error}"
+            ) from error
         except MalformedMessage as error:
             raise PolicyUnavailable(
                 f"policy server at {self.endpoint} answered something else: {error}"
             ) from error
+
+    def close(self) -> None:
+        """More often than once does no harm."""
+        self._way.close()

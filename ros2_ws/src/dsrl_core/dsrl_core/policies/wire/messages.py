@@ -30,8 +30,13 @@ SOCKET_BUFFER_BYTES: Final = 1024 * 1024
 HEADER_SIZE_MAX_BYTES: Final = 64 * 1024
 UNKNOWN_ENCODING: Final = "unknown_encoding"
 """The kind of error by which a server asks for an observation again."""
-DTYPES: Final = ("float32", "uint8")
-_ARRAYS_MAX: Final = 8
+DTYPES: Final[dict[str, np.dtype[Any]]] = {
+    "float32": np.dtype(np.float32),
+    "uint8": np.dtype(np.uint8),
+}
+_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
+"""numpy makes up a name anew each time."""
+ARRAYS_MAX: Final = 8
 _DIMENSIONS_MAX: Final = 8
 
 
@@ -45,17 +50,16 @@ class Message:
 
 def pack(message: Message) -> list[Part]:
     """The parts of a message; arrays that are not contiguous are copied."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in message.arrays.items()}
-    listed = [[name, array.dtype.name, array.shape] for name, array in arrays.items()]
-    header = msgpack.packb({**message.values, "arrays": listed})
-    return [
-        header,
-        *(array.data.cast("B") for array in arrays.values()),
-    ]
+    listed: list[tuple[str, str, tuple[int, ...]]] = []
+    parts: list[Part] = []
+    for name, array in message.arrays.items():
+        listed.append((name, _NAMES.get(array.dtype) or array.dtype.name, array.shape))
+        parts.append(np.ascontiguousarray(array).data.cast("B"))
+    return [msgpack.packb({**message.values, "arrays": listed}), *parts]
 
 
 def unpack(parts: Sequence[Part]) -> Message:
-    """The message of some parts; its arrays are read-only views of them.
+    """The message of some parts; its arrays are views of them, writable where these are.
 
     Raises:
         MalformedMessage: anything else than what `pack` makes.
@@ -71,9 +75,9 @@ def unpack(parts: Sequence[Part]) -> Message:
     if not isinstance(values, dict):
         raise MalformedMessage(f"a header of type {type(values).__name__}; expected a map")
     listed = values.pop("arrays", None)
-    if not isinstance(listed, list) or len(listed) != len(data) or len(data) > _ARRAYS_MAX:
+    if not isinstance(listed, list) or len(listed) != len(data) or len(data) > ARRAYS_MAX:
         raise MalformedMessage(
-            f"{len(data)} arrays; expected as many as 'arrays' lists, at most {_ARRAYS_MAX}"
+            f"{len(data)} arrays; expected as many as 'arrays' lists, at most {ARRAYS_MAX}"
         )
     if sum(len(part) for part in parts) > MESSAGE_SIZE_MAX_BYTES:
         raise MalformedMessage(f"a message of more than {MESSAGE_SIZE_MAX_BYTES} bytes")
@@ -88,23 +92,21 @@ def unpack(parts: Sequence[Part]) -> Message:
 
 
 def array_of(data: Part, name: str, dtype: object, shape: object) -> Array:
-    """A read-only view of `data`.
+    """A view of `data`.
 
     Raises:
         MalformedMessage: another dtype than ours, no shape, or one that does not fit the data.
     """
-    if dtype not in DTYPES:
+    kind = DTYPES.get(dtype) if isinstance(dtype, str) else None
+    if kind is None:
         raise MalformedMessage(f"'{name}' has dtype {dtype!r}; expected {' or '.join(DTYPES)}")
     sizes = shape_of(shape, name)
-    kind = np.dtype(str(dtype))
     if math.prod(sizes) * kind.itemsize != len(data):
         raise MalformedMessage(
             f"'{name}' of shape {tuple(sizes)} and {dtype} takes "
             f"{math.prod(sizes) * kind.itemsize} bytes; got {len(data)}"
         )
-    array = np.frombuffer(data, dtype=kind).reshape(sizes)
-    array.flags.writeable = False
-    return array
+    return np.frombuffer(data, dtype=kind).reshape(sizes)
 
 
 def shape_of(shape: object, name: str) -> list[int]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import Any, Final
 
 from websockets.exceptions import InvalidStatus, WebSocketException
-from websockets.sync.client import ClientConnection, connect
 
 from dsrl_core.errors import DsrlError
 from dsrl_core.policies.wire import openpi_messages
 from dsrl_core.policies.wire.errors import MalformedMessage, PolicyLost, PolicyUnavailable
-from dsrl_core.policies.wire.messages import MESSAGE_SIZE_MAX_BYTES
 from dsrl_core.policies.wire.openpi_requests import REQUEST_ID
+from dsrl_core.policies.wire.websocket_connection import WebsocketConnection
 
 _BACK_OFF_S: Final = 0.1
 _BACK_OFF_MAX_S: Final = 2.0
@@ -33,10 +31,10 @@ class OpenPiConnection:
     ) -> None:
         """`check` refuses a server by what it tells of itself, with a `DsrlError`."""
         self.url, self._timeout_s, self._check = url, timeout_s, check
-        self._headers = {"Authorization": f"Bearer {token}"} if token else None
-        self._socket: ClientConnection | None = None
-        self._opened = ExitStack()
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._socket: WebsocketConnection | None = None
         self._number = 0
+        self._packer = openpi_messages.packer()
         self._back_off_s, self._next_try_s = _BACK_OFF_S, 0.0
         self._reason = ""
         self.metadata: dict[str, Any] = {}
@@ -68,6 +66,8 @@ class OpenPiConnection:
                 is no answer to this.
         """
         until_s = time.monotonic() + self._timeout_s
+        if self._socket is not None and not self._socket.is_open():
+            self.close()
         socket = self._socket
         if socket is None:
             if time.monotonic() < self._next_try_s:
@@ -80,11 +80,12 @@ class OpenPiConnection:
                 raise PolicyUnavailable(str(error)) from error
         self._number += 1
         try:
-            socket.send(openpi_messages.pack(question | {REQUEST_ID: self._number}))
-            reply = self._received(socket, until_s)
+            packed = openpi_messages.pack(question | {REQUEST_ID: self._number}, self._packer)
+            socket.send(packed, until_s)
+            reply = _received(socket, until_s)
             if reply.get(REQUEST_ID, self._number) != self._number:
                 raise MalformedMessage("that was the answer to another question")
-        except (OSError, TimeoutError, WebSocketException) as error:
+        except (OSError, WebSocketException) as error:
             raise self._lost(error) from error
         except MalformedMessage as error:
             self.close()
@@ -94,47 +95,28 @@ class OpenPiConnection:
     def close(self) -> None:
         """Also of a connection that is closed."""
         if self._socket is not None:
-            self._opened.close()
+            self._socket.close()
             self._socket = None
 
-    def _connect(self, until_s: float) -> ClientConnection:
-        self._opened = ExitStack()
+    def _connect(self, until_s: float) -> WebsocketConnection:
         try:
-            opening = connect(
-                self.url,
-                additional_headers=self._headers,
-                compression=None,
-                max_size=MESSAGE_SIZE_MAX_BYTES,
-                open_timeout=max(0.01, until_s - time.monotonic()),
-                close_timeout=0.2,
-                # A stock server answers nothing while its policy thinks.
-                ping_interval=None,
-                proxy=None,
-            )
-            socket = self._opened.enter_context(opening)
+            socket = WebsocketConnection(self.url, self._headers, until_s)
         except InvalidStatus as error:
             said = (error.response.body or b"").decode(errors="replace").strip()
             raise self._lost(f"{error}: {said}") from error
-        except (OSError, TimeoutError, WebSocketException) as error:
+        except (OSError, WebSocketException) as error:
             raise self._lost(error) from error
         try:
-            self.metadata = self._received(socket, until_s)
+            self.metadata = _received(socket, until_s)
             self._check(self.metadata)
-        except (OSError, TimeoutError, WebSocketException) as error:
-            self._opened.close()
+        except (OSError, WebSocketException) as error:
+            socket.close()
             raise self._lost(error) from error
-        except DsrlError:
-            self._opened.close()
+        except BaseException:
+            socket.close()
             raise
         self._socket, self._back_off_s = socket, _BACK_OFF_S
         return socket
-
-    def _received(self, socket: ClientConnection, until_s: float) -> dict[str, Any]:
-        data = socket.recv(timeout=max(0.0, until_s - time.monotonic()))
-        if isinstance(data, str):
-            # openpi's servers send the traceback, whose end says what it was.
-            raise MalformedMessage(f"it failed: {data.strip()[-_REASON_LENGTH_MAX:]}")
-        return openpi_messages.unpack(data)
 
     def _lost(self, error: Exception | str) -> PolicyLost:
         self.close()
@@ -145,3 +127,11 @@ class OpenPiConnection:
             f"policy server at {self.url} did not answer within {self._timeout_s:g} s: "
             f"{self._reason}"
         )
+
+
+def _received(socket: WebsocketConnection, until_s: float) -> dict[str, Any]:
+    told = socket.receive(until_s)
+    if isinstance(told, str):
+        # openpi's servers send the traceback, whose end says what it was.
+        raise MalformedMessage(f"it failed: {told.strip()[-_REASON_LENGTH_MAX:]}")
+    return openpi_messages.unpack(told)

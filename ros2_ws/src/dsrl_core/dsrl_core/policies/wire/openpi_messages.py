@@ -17,14 +17,19 @@ _KINDS: Final = ("|b1", "|u1", "|i1", "<i2", "<i4", "<i8", "<u2", "<u4", "<u8", 
 """Nothing whose bytes would be more than numbers."""
 
 
-def pack(value: Any) -> bytes:
+def packer() -> msgpack.Packer:
+    """For `pack`, to be used again: it keeps the memory that a message with images takes."""
+    return msgpack.Packer(default=_as_map, autoreset=True)
+
+
+def pack(value: Any, by: msgpack.Packer | None = None) -> bytes:
     """A map with arrays as openpi's clients and servers read it.
 
     Raises:
         MalformedMessage: something in it is neither a plain value nor an array of numbers.
     """
     try:
-        return bytes(msgpack.packb(value, default=_as_map))
+        return bytes((by or packer()).pack(value))
     except (TypeError, ValueError, OverflowError) as error:
         raise MalformedMessage(f"not to be sent: {error}") from error
 

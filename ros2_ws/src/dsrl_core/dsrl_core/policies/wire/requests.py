@@ -79,13 +79,14 @@ def _images(message: Message, spec: PolicySpec) -> UInt8Array | None:
 
 
 def _taken(message: Message, name: str, dtype: str) -> Array | None:
-    """An array of a message, writable, as a policy's own framework wants it."""
+    """An array of a message, writable, as a policy's own framework wants it: the message is nobody
+    else's."""
     array = message.arrays.get(name)
     if array is None:
         return None
     if array.dtype != dtype:
         raise MalformedMessage(f"'{name}' has dtype {array.dtype}; expected {dtype}")
-    return array.copy()
+    return array if array.flags.writeable else array.copy()
 
 
 def reply_of(answer: Answer, metadata: dict[str, Any] | None) -> Message:

@@ -1,56 +1,46 @@
 """A policy for openpi's clients, and for ours from machines without keys: one map, one reply map.
 
 On connecting the server sends what it tells of its policy; then each message is an observation map
-and each reply a map, errors included ({"error": {"kind", "message"}}): the connection stays. Bytes
-are received beside the thread in which the policy runs, so that `/healthz`, and everybody else, is
-answered while it thinks or while somebody sends slowly.
+and each reply a map, errors included ({"error": {"kind", "message"}}): the connection stays. Who
+comes is received beside the thread in which the policy runs (see `websocket_opening`); who is in is
+read by that thread itself.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hmac
-import http
 import logging
-import queue
-import threading
+import socket
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request as HttpRequest
-from websockets.http11 import Response
+from websockets.server import ServerProtocol
 
 from dsrl_core.errors import DsrlError, InvalidFile
 from dsrl_core.policies.backend import PolicyBackend
-from dsrl_core.policies.serving import Answer, Request, Rhythm, Serving
+from dsrl_core.policies.serving import Request, Rhythm, Serving
 from dsrl_core.policies.wire import openpi_messages
 from dsrl_core.policies.wire.door import LOOPBACK
 from dsrl_core.policies.wire.errors import MalformedMessage
-from dsrl_core.policies.wire.messages import MESSAGE_SIZE_MAX_BYTES
 from dsrl_core.policies.wire.metadata import metadata_of
 from dsrl_core.policies.wire.openpi_requests import reply_of, request_of
 from dsrl_core.policies.wire.requests import error_of
+from dsrl_core.policies.wire.switchboard import Line, Switchboard
+from dsrl_core.policies.wire.websocket_frames import Told
+from dsrl_core.policies.wire.websocket_line import WebsocketLine
+from dsrl_core.policies.wire.websocket_opening import Reception
 
-HEALTH: Final = "/healthz"
-_CLIENTS_MAX: Final = 64
-_SCHEMES: Final = ("Bearer", "Api-Key")
-"""Of the header `Authorization`: everybody's, and openpi's."""
 _LOG: Final = logging.getLogger(__name__)
 
 
-@dataclass
-class _Job:
-    """A request on its way through the policy's thread."""
+@dataclass(frozen=True)
+class _Asked:
+    """A request, and the map that it came in."""
 
-    client: int
+    line: WebsocketLine
     request: Request
-    done: asyncio.Future[None]
-    answer: Answer | None = None
-    took_ms: float = 0.0
+    obs: dict[str, Any]
 
 
 class WebsocketServer:
@@ -68,7 +58,7 @@ class WebsocketServer:
         """Warms the policy up before anybody can connect.
 
         `token`: what a client must bring; `patience_s`: a client that has not finished its opening,
-        or gives no sign of life for so long, is let go.
+        or a message that it has begun, for so long, is let go.
 
         Raises:
             InvalidFile: it would be open to other machines without a token, or the port is taken.
@@ -81,134 +71,83 @@ class WebsocketServer:
         self._spec, self._serving = backend.spec, Serving(backend)
         told = metadata_of(backend.spec) | {"batched_noise": True, "handles": True}
         self._metadata = openpi_messages.pack(told)
-        self._token, self._patience_s = token, patience_s
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._patience_s = patience_s
         self._rhythm = Rhythm()
         self._drawn = np.random.default_rng()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
         try:
-            self._server = asyncio.run_coroutine_threadsafe(
-                self._open(host.strip("[]"), port), self._loop
-            ).result()
+            listening = _listening(host.strip("[]"), port)
         except OSError as error:
-            self._end()
             raise InvalidFile(f"nobody can be served at {host}:{port}: {error}") from error
-        self.port = int(self._server.sockets[0].getsockname()[1])
+        self.port = int(listening.getsockname()[1])
         """Where it answers; of port 0 the one that was free."""
+        self._board: Switchboard[Told] = Switchboard()
+        self._reception = Reception(
+            listening, token, patience_s, lambda: len(self._board), self._welcome
+        )
 
     def serve_once(self, timeout_s: float) -> bool:
         """Answer what has come, if anything comes within the time; whether anything came."""
-        try:
-            jobs = [self._jobs.get(timeout=timeout_s)]
-        except queue.Empty:
+        waiting: dict[Line[Told], Told] = {}
+        if not self._board.wait(waiting, timeout_s):
             return False
-        self._gather(jobs)
-        began_s = time.monotonic()
-        answers = self._serving.answer([job.request for job in jobs])
-        ended_s = time.monotonic()
-        self._rhythm.answered([job.client for job in jobs], began_s, ended_s)
-        for job, answer in zip(jobs, answers, strict=True):
-            job.answer, job.took_ms = answer, 1000.0 * (ended_s - began_s)
-        self._loop.call_soon_threadsafe(_deliver, jobs)
+        came_s = time.monotonic()
+        self._gather(waiting)
+        self._answer(waiting, came_s)
         return True
 
     def close(self) -> None:
-        """Stop answering; whoever is connected is told."""
-        self._server.close()
-        asyncio.run_coroutine_threadsafe(self._server.wait_closed(), self._loop).result()
-        self._end()
+        """Stop answering."""
+        self._reception.close()
+        self._board.close()
 
-    def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+    def _welcome(self, connection: socket.socket, protocol: ServerProtocol) -> None:
+        """In the thread that receives."""
+        line = WebsocketLine(connection, protocol, self._patience_s)
+        line.write(line.tell(self._metadata))
+        self._board.add(line)
 
-    def _gather(self, jobs: list[_Job]) -> None:
+    def _gather(self, waiting: dict[Line[Told], Told]) -> None:
         """Add what is there, and what is worth waiting for."""
         until_s = None
         while True:
             now_s = time.monotonic()
-            wait_s = self._rhythm.wait_s({job.client for job in jobs}, now_s)
+            wait_s = self._rhythm.wait_s(waiting, now_s, self._board.is_amid)
             until_s = now_s + wait_s if until_s is None else until_s
             left_s = min(wait_s, until_s - now_s)
-            try:
-                jobs.append(
-                    self._jobs.get(timeout=left_s) if left_s > 0 else self._jobs.get_nowait()
-                )
-            except queue.Empty:
+            if left_s <= 0.0 or not self._board.wait(waiting, left_s):
                 return
 
-    # In the thread that receives.
-
-    async def _open(self, host: str, port: int) -> Server:
-        return await serve(
-            self._attend,
-            host,
-            port,
-            process_request=self._let_in,
-            compression=None,
-            max_size=MESSAGE_SIZE_MAX_BYTES,
-            max_queue=1,
-            open_timeout=self._patience_s,
-            ping_interval=self._patience_s,
-            ping_timeout=self._patience_s,
-            close_timeout=1.0,
+    def _answer(self, waiting: dict[Line[Told], Told], came_s: float) -> None:
+        asked: list[_Asked] = []
+        for line, told in waiting.items():
+            assert isinstance(line, WebsocketLine)
+            try:
+                if isinstance(told, str):
+                    raise MalformedMessage("a text; expected a msgpack message")
+                obs = openpi_messages.unpack(told)
+                asked.append(_Asked(line, request_of(obs, self._spec, self._drawn), obs))
+            except DsrlError as error:
+                _LOG.warning("a message was refused: %s", error)
+                self._reply(line, dict(error_of(error).values), came_s)
+        began_s = time.monotonic()
+        answers = self._serving.answer(
+            [each.request for each in asked], [each.line for each in asked]
         )
+        ended_s = time.monotonic()
+        self._rhythm.answered(waiting, began_s, ended_s)
+        took_ms = 1000.0 * (ended_s - began_s)
+        for each, answer in zip(asked, answers, strict=True):
+            reply = reply_of(answer, each.obs, took_ms)
+            reply["server_timing"] = {"infer_ms": took_ms}
+            self._reply(each.line, reply, came_s)
 
-    def _let_in(self, connection: ServerConnection, request: HttpRequest) -> Response | None:
-        """A refusal, or the answer to the question whether this server lives; else None."""
-        if request.path == HEALTH:
-            return connection.respond(http.HTTPStatus.OK, "OK\n")
-        scheme, _, brought = request.headers.get("Authorization", "").partition(" ")
-        if self._token and not (
-            scheme in _SCHEMES and hmac.compare_digest(brought.encode(), self._token.encode())
-        ):
-            _LOG.warning("%s was refused: no token, or another", connection.remote_address)
-            return connection.respond(
-                http.HTTPStatus.UNAUTHORIZED, "expected Authorization: Bearer TOKEN\n"
-            )
-        if len(self._server.connections) >= _CLIENTS_MAX:
-            _LOG.warning(
-                "%s was refused: %d are connected", connection.remote_address, _CLIENTS_MAX
-            )
-            return connection.respond(http.HTTPStatus.SERVICE_UNAVAILABLE, "too many clients\n")
-        return None
-
-    async def _attend(self, connection: ServerConnection) -> None:
-        """Answer one client until it leaves."""
-        before_ms: float | None = None
-        try:
-            await connection.send(self._metadata)
-            async for data in connection:
-                began_s = time.monotonic()
-                reply = await self._answered(connection, data)
-                if before_ms is not None:
-                    reply.setdefault("server_timing", {})["prev_total_ms"] = before_ms
-                await connection.send(openpi_messages.pack(reply))
-                before_ms = 1000.0 * (time.monotonic() - began_s)
-        except ConnectionClosed as error:
-            _LOG.info("%s has left: %s", connection.remote_address, error)
-
-    async def _answered(self, connection: ServerConnection, data: str | bytes) -> dict[str, Any]:
-        try:
-            if isinstance(data, str):
-                raise MalformedMessage("a text; expected a msgpack message")
-            obs = openpi_messages.unpack(data)
-            request = request_of(obs, self._spec, self._drawn)
-        except DsrlError as error:
-            _LOG.warning("%s: a message was refused: %s", connection.remote_address, error)
-            return dict(error_of(error).values)
-        job = _Job(id(connection), request, self._loop.create_future())
-        self._jobs.put(job)
-        await job.done
-        assert job.answer is not None
-        reply = reply_of(job.answer, obs, job.took_ms)
-        return reply | {"server_timing": {"infer_ms": job.took_ms}}
+    def _reply(self, line: WebsocketLine, reply: dict[str, Any], came_s: float) -> None:
+        if line.before_ms is not None:
+            reply.setdefault("server_timing", {})["prev_total_ms"] = line.before_ms
+        self._board.answer(line, line.tell(openpi_messages.pack(reply)))
+        line.before_ms = 1000.0 * (time.monotonic() - came_s)
 
 
-def _deliver(jobs: list[_Job]) -> None:
-    for job in jobs:
-        if not job.done.done():  # whoever asked may have left meanwhile
-            job.done.set_result(None)
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
