@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from dsrl_core.learning.remembering import Memory
 from dsrl_core.specs.values import STRICT, Count, Positive, Probability
 
 Report: TypeAlias = Mapping[str, float]
@@ -165,3 +166,9 @@ class Alarms:
     def texts(self) -> Iterable[str]:
         """Active signs in the order of `SIGNS`, for people."""
         return [f"{name}: {self.active[name]}" for name in NAMES if name in self.active]
+
+    def state(self) -> Memory:
+        return Memory({}, {"run": self._run, "active": self.active})
+
+    def put_back(self, memory: Memory) -> None:
+        self._run, self.active = dict(memory.facts["run"]), dict(memory.facts["active"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import field
 from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
@@ -13,11 +13,18 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from dsrl_core.data.episode_rows import Windows
+from dsrl_core.learning.batch import Batch
 from dsrl_core.learning.ensembles import Reduction
 from dsrl_core.learning.metrics import Metrics
 from dsrl_core.learning.precision import Products
+from dsrl_core.learning.remembering import (
+    Memory,
+    Remembers,
+    memory_of_draws,
+    put_draws_back,
+)
 from dsrl_core.learning.temperature import TemperatureConfig
-from dsrl_core.learning.training_set import Batch, TrainingSet
+from dsrl_core.learning.training_set import TrainingSet
 from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs.values import STRICT, Count, NaturalNumber, Positive, Probability
 from dsrl_core.steering.steering_model import NetworkSizes, SteeringModel, model_shape
@@ -101,6 +108,23 @@ class Algorithm(ABC, Generic[Config]):
     @abstractmethod
     def update(self, batch: Batch) -> Metrics:
         """One round on one batch."""
+
+    def state(self) -> Memory:
+        """What decides what it does next beside its networks and their optimisers."""
+        draws = {"numpy": memory_of_draws(self._numpy), "torch": memory_of_draws(self._torch)}
+        return Memory.of(draws | {name: part.state() for name, part in self._remembering()})
+
+    def put_back(self, memory: Memory) -> None:
+        """What `state` gave; the training set is what it was then."""
+        put_draws_back(self._numpy, memory.part("numpy"))
+        put_draws_back(self._torch, memory.part("torch"))
+        for name, part in self._remembering():
+            part.put_back(memory.part(name))
+
+    def _remembering(self) -> Iterator[tuple[str, Remembers]]:
+        for name, part in sorted(vars(self).items()):
+            if isinstance(part, Remembers) and part is not self._data:
+                yield name, part
 
     def states(self, observations: Tensor, augmented: bool = False) -> Tensor:
         """What actor and critics see in these observations (n,), (n, state_size).

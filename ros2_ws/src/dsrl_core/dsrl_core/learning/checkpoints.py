@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,9 +21,9 @@ from torch import Tensor, nn
 
 from dsrl_core.errors import DsrlError, InvalidFile
 from dsrl_core.learning.algorithm import Algorithm
+from dsrl_core.learning.remembering import State, digest
 from dsrl_core.learning.temperature import Temperature
 
-State = dict[str, Tensor]
 _MOMENTS: Final = "moments"
 
 
@@ -65,10 +66,12 @@ def restore(algorithm: Algorithm[Any], state: State) -> None:
 class Checkpoints:
     """Kept in memory, and in a folder if there is one, by the version of the weights."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """
+    def __init__(self, folder: Path | None = None, known: Mapping[int, str] | None = None) -> None:
+        """`known`: those of an earlier start that a learner goes on with, each with its digest.
+
         Raises:
             DsrlError: the folder cannot be made.
+            InvalidFile: a known one is not what was written.
         """
         self._folder = folder
         self._states: dict[int, State] = {}
@@ -76,11 +79,32 @@ class Checkpoints:
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Those of an earlier start: the same are learned again, from the same episodes.
-            for path in folder.glob("v*.safetensors"):
-                path.unlink()
         except OSError as error:
             raise DsrlError(f"the checkpoint folder {folder} cannot be used: {error}") from error
+        for version, expected in (known or {}).items():
+            state = read_checkpoint(self._path(version))
+            if digest(state) != expected:
+                raise InvalidFile(f"{self._path(version)} is not what was written")
+            self._states[version] = state
+
+    def clear_others(self) -> None:
+        """Take away the files of an earlier start that are not gone on with.
+
+        Raises:
+            DsrlError: the folder cannot be written.
+        """
+        if self._folder is None:
+            return
+        keep = {self._path(version) for version in self._states}
+        try:
+            for path in set(self._folder.glob("v*.safetensors")) - keep:
+                path.unlink()
+        except OSError as error:
+            raise DsrlError(f"{self._folder} cannot be written: {error}") from error
+
+    def digests(self) -> dict[int, str]:
+        """Of all that are kept."""
+        return {version: digest(state) for version, state in self._states.items()}
 
     def __getitem__(self, version: int) -> State:
         return self._states[version]
@@ -103,7 +127,8 @@ class Checkpoints:
             save_file({name: value.contiguous() for name, value in state.items()}, part)
             os.replace(part, path)  # noqa: PTH105
         except (OSError, SafetensorError) as error:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # a disk that cannot be written refuses this too
+                part.unlink()
             raise DsrlError(f"checkpoint {path} could not be written: {error}") from error
 
     def drop_all_but(self, versions: set[int]) -> None:
@@ -111,7 +136,8 @@ class Checkpoints:
         for version in self.versions() - versions:
             del self._states[version]
             if self._folder is not None:
-                self._path(version).unlink(missing_ok=True)
+                with suppress(OSError):  # it stays until a new start clears it
+                    self._path(version).unlink()
 
     def _path(self, version: int) -> Path:
         assert self._folder is not None

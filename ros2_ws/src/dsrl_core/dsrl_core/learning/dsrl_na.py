@@ -22,6 +22,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from dsrl_core.learning.algorithm import Algorithm, AlgorithmConfig
+from dsrl_core.learning.batch import Batch
 from dsrl_core.learning.ensembles import (
     critic_metrics,
     follow,
@@ -32,13 +33,11 @@ from dsrl_core.learning.ensembles import (
     td_loss,
 )
 from dsrl_core.learning.metrics import Metrics
-from dsrl_core.learning.noise_memory import NoiseMemory
+from dsrl_core.learning.noise_memory import NoiseMemories, NoiseMemory
 from dsrl_core.learning.position_shift import PositionShift
 from dsrl_core.learning.refresh import Turns
 from dsrl_core.learning.returns import lambda_returns
 from dsrl_core.learning.temperature import Temperature, TemperatureConfig
-from dsrl_core.learning.training_set import Batch, Key
-from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs.values import STRICT, Count, NaturalNumber, NotNegative, Positive, Probability
 from dsrl_core.steering.networks import Ensemble
 from dsrl_core.steering.steering_model import NetworkSizes
@@ -107,7 +106,6 @@ class DsrlNa(Algorithm[DsrlNaConfig]):
     """The networks, their optimisers and one method per loss."""
 
     CRITIC_OF = "chunk"
-    _memories: dict[Key, NoiseMemory]
 
     def refresh(self) -> None:
         """Compute returns and the actor's targets with the critic as it is now."""
@@ -115,10 +113,8 @@ class DsrlNa(Algorithm[DsrlNaConfig]):
         wants_targets = self.config.actor_objective == "search"
         if not wants_returns and not wants_targets:
             return
-        present: dict[Key, NoiseMemory] = {}
         with torch.inference_mode():
-            for key, rows in self._turns.next(self._data):
-                memory = present[key] = self._memories.get(key) or self._memory_of(key, rows)
+            for memory, rows in self._memories.turn(self._turns.next(self._data)):
                 if wants_returns:
                     self._data.column("returns")[rows] = self._returns(memory, rows)
                 if wants_targets:
@@ -126,7 +122,6 @@ class DsrlNa(Algorithm[DsrlNaConfig]):
                     self._data.column("targets")[rows] = memory.preferred_noises(
                         self._value, states
                     )
-        self._memories = present
 
     def update(self, batch: Batch) -> Metrics:
         """One round: Q^A, then what the actor learns from, then the actor."""
@@ -264,10 +259,6 @@ class DsrlNa(Algorithm[DsrlNaConfig]):
             self.config.return_lambda,
         )
 
-    def _memory_of(self, key: Key, rows: slice) -> NoiseMemory:
-        generator = stream(self._run_seed, Purpose.LEARNER, *key)
-        return NoiseMemory(self._data, rows, self.config, self.model.actor.bound, generator)
-
     def _make_networks(self) -> None:
         config, model = self.config, self.model
         sizes, latent_size = config.sizes, model.shape.latent_size
@@ -287,5 +278,5 @@ class DsrlNa(Algorithm[DsrlNaConfig]):
         )
         self._shift = PositionShift(self._contexts, config.shift_m) if config.shift_m else None
         self._turns = Turns(config.refresh_rows)
-        self._memories = {}
+        self._memories = NoiseMemories(self._data, config, model.actor.bound, self._run_seed)
         self._updates = 0

@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from dsrl_core.learning.algorithm import Algorithm, AlgorithmConfig
+from dsrl_core.learning.batch import Batch
 from dsrl_core.learning.ensembles import (
     critic_metrics,
     follow,
@@ -28,7 +29,6 @@ from dsrl_core.learning.metrics import Metrics
 from dsrl_core.learning.refresh import Turns
 from dsrl_core.learning.returns import lambda_returns
 from dsrl_core.learning.temperature import Temperature, TemperatureConfig
-from dsrl_core.learning.training_set import Batch
 from dsrl_core.specs.values import STRICT, NaturalNumber
 from dsrl_core.steering.steering_model import NetworkSizes
 

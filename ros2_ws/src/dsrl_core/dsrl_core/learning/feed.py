@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from dsrl_core.data.reading_ahead import ReadingAhead
 from dsrl_core.errors import DsrlError
 from dsrl_core.learning.learner import TASK_KEY
 from dsrl_core.types import Episode, Label, Mode, Outcome
@@ -57,7 +58,7 @@ class LearnerFeed:
     def __init__(
         self, trainee: Trainee, read: Callable[[int], Episode], stored: Iterable[int]
     ) -> None:
-        self._trainee, self._read = trainee, read
+        self._trainee, self._read = trainee, ReadingAhead(read)
         self._stored = set(stored)
         self._before_start = max(self._stored, default=-1)
         self._attempts: dict[int, Attempt] = {}
@@ -75,7 +76,12 @@ class LearnerFeed:
 
     def labelled(self, labels: Iterable[Label]) -> None:
         """New entries of the ledger, in its order."""
-        self._waiting.extend(labels)
+        new = list(labels)
+        self._waiting.extend(new)
+        unread = dict.fromkeys(entry.episode for entry in new if entry.outcome is not Outcome.MARK)
+        self._read.expect(
+            number for number in unread if number in self._stored and number not in self._attempts
+        )
 
     @property
     def may_go_on(self) -> bool:

@@ -14,13 +14,14 @@ episodes, which explore, by a part (a power prior; Ibrahim and Chen 2000).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 from pydantic.dataclasses import dataclass as checked_dataclass
 from scipy.special import betaincinv
 
 from dsrl_core.learning.fall_test import NO_FALL, Fall, fall_of
+from dsrl_core.learning.remembering import Memory
 from dsrl_core.specs.values import STRICT, Count, Probability
 from dsrl_core.status import GuardStatus
 from dsrl_core.types import Mode
@@ -140,6 +141,14 @@ class Guard:
         if best := self.best():
             kept.add(best)
         return kept
+
+    def state(self) -> Memory:
+        """What it did; the outcomes that it did it for come again with their labels."""
+        return Memory({}, {"stretches": list(map(asdict, self._stretches)), "frozen": self._frozen})
+
+    def put_back(self, memory: Memory) -> None:
+        self._stretches = [_Stretch(**stretch) for stretch in memory.facts["stretches"]]
+        self._frozen, self._status = list(memory.facts["frozen"]), None
 
     # What follows.
 

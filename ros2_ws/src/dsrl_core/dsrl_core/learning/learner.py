@@ -16,8 +16,10 @@ from functools import partial
 from dsrl_core.data.replay import Replay
 from dsrl_core.errors import InvalidFile, UnknownName
 from dsrl_core.learning import algorithm_of
+from dsrl_core.learning.checkpoints import restore, state_of
 from dsrl_core.learning.metrics import Metrics
 from dsrl_core.learning.precision import products
+from dsrl_core.learning.remembering import Memory, memory_of_draws, put_draws_back
 from dsrl_core.learning.training_set import TrainingSet
 from dsrl_core.policies.backend import PolicyBackend
 from dsrl_core.policies.direct_actions import DirectActions
@@ -32,6 +34,7 @@ _SOURCE_STEP = 2**32
 """Between the numbers of two sources: a message counts a run's episodes in 32 bits."""
 TASK_KEY = "task"
 """Entry of an episode's metadata that names its task; without it the first task is meant."""
+_COUNTERS = ("updates", "weights_version", "_published_updates", "_is_stale", "_since_refresh")
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,31 @@ class Learner:
         self.weights_version += 1
         self._published_updates, self._is_stale = self.updates, True
         return self.weights_version
+
+    def state(self) -> Memory:
+        """All that decides what is learned next, beside episodes and labels."""
+        counters = {name: getattr(self, name) for name in _COUNTERS}
+        parts = {
+            "counters": Memory({}, counters),
+            "sampling": memory_of_draws(self._sampling),
+            "data": self._data.state(),
+            "networks": Memory(state_of(self.algorithm)),
+            "algorithm": self.algorithm.state(),
+        }
+        return Memory.of(parts)
+
+    def put_back(self, memory: Memory) -> None:
+        """What `state` gave, once the same episodes and labels are here again.
+
+        Raises:
+            InvalidFile: it is of other episodes, labels or networks: make a new learner.
+        """
+        self._data.put_back(memory.part("data"))
+        restore(self.algorithm, memory.part("networks").tensors)
+        self.algorithm.put_back(memory.part("algorithm"))
+        put_draws_back(self._sampling, memory.part("sampling"))
+        for name in _COUNTERS:
+            setattr(self, name, memory.part("counters").facts[name])
 
     def _count_episodes(self) -> None:
         """Tell the robot's side how much its critics have learned from."""

@@ -6,13 +6,16 @@ of their chunks, so that a critic that has changed scores them again without ask
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from dsrl_core.learning.training_set import TrainingSet
+from dsrl_core.learning.remembering import Memory, State
+from dsrl_core.learning.training_set import Key, TrainingSet
+from dsrl_core.seeding import Purpose, stream
 
 
 class MemoryConfig(Protocol):
@@ -87,6 +90,21 @@ class NoiseMemory:
         self._chunks = torch.cat([self._chunks, chunks], dim=1)[rows, kept]
         return _weighted(self._latents, scores[rows, kept], config.temperature)
 
+    def state(self) -> tuple[State, dict[str, Any]]:
+        """What it remembers, and the state of what it draws from."""
+        tensors = {"chunks": self._chunks}
+        if self._latents is not None:
+            tensors["latents"] = self._latents
+        if self._next_chunks is not None:
+            tensors["next_chunks"] = self._next_chunks
+        return tensors, dict(self._generator.bit_generator.state)
+
+    def put_back(self, tensors: State, generator: dict[str, Any]) -> None:
+        """What `state` gave."""
+        self._chunks = tensors["chunks"]
+        self._latents, self._next_chunks = tensors.get("latents"), tensors.get("next_chunks")
+        self._generator.bit_generator.state = generator
+
     def _fresh(self, count: int) -> Tensor:
         """Noises from N(0, I) within the bound, (rows, count, latent_size)."""
         shape = (len(self._before), count, self._data.latent_size)
@@ -98,6 +116,49 @@ class NoiseMemory:
         count = latents.shape[1]
         chunks = self._data.decoded(observations.repeat_interleave(count), latents.flatten(0, 1))
         return chunks.reshape(-1, count, chunks.shape[-1])
+
+
+class NoiseMemories:
+    """Of the episodes that had their turn last; all others are forgotten."""
+
+    def __init__(self, data: TrainingSet, config: MemoryConfig, bound: float, seed: int) -> None:
+        """`seed`: of the run; what is drawn for an episode depends on its number alone."""
+        self._data, self._config, self._bound, self._seed = data, config, bound, seed
+        self._kept: dict[Key, NoiseMemory] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._kept)
+
+    def turn(self, episodes: Iterable[tuple[Key, slice]]) -> Iterator[tuple[NoiseMemory, slice]]:
+        """The memories of these episodes with their rows, one after the other."""
+        present: dict[Key, NoiseMemory] = {}
+        for key, rows in episodes:
+            memory = present[key] = self._kept.get(key) or self._new(key, rows)
+            yield memory, rows
+        self._kept = present
+
+    def state(self) -> Memory:
+        tensors: State = {}
+        facts = []
+        for place, (key, memory) in enumerate(self._kept.items()):
+            remembered, generator = memory.state()
+            tensors |= {f"{place}.{name}": value for name, value in remembered.items()}
+            facts.append({"key": list(key), "generator": generator})
+        return Memory(tensors, {"episodes": facts})
+
+    def put_back(self, memory: Memory) -> None:
+        self._kept = {}
+        for place, fact in enumerate(memory.facts["episodes"]):
+            key = (int(fact["key"][0]), int(fact["key"][1]))
+            self._kept[key] = self._new(key, self._data.rows_of(key))
+            self._kept[key].put_back(memory.part(str(place)).tensors, fact["generator"])
+
+    def _new(self, key: Key, rows: slice) -> NoiseMemory:
+        generator = stream(self._seed, Purpose.LEARNER, *key)
+        return NoiseMemory(self._data, rows, self._config, self._bound, generator)
 
 
 def _score(critic: Critic, states: Tensor, chunks: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from dsrl_core.learning.remembering import Memory
 from dsrl_core.learning.training_set import Key, TrainingSet
 
 
@@ -40,3 +41,11 @@ class Turns:
             taken += rows.stop - rows.start
             self._last[key] = self._round
             yield key, rows
+
+    def state(self) -> Memory:
+        last = [[*key, turn] for key, turn in self._last.items()]
+        return Memory({}, {"round": self._round, "last": last})
+
+    def put_back(self, memory: Memory) -> None:
+        self._round = int(memory.facts["round"])
+        self._last = {(task, number): turn for task, number, turn in memory.facts["last"]}

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue
 from dsrl_core.learning.guard import GuardConfig
+from dsrl_core.learning.joined import JOINED, Recordings
 from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.learning.prior import Prior, read_ledger
 from dsrl_core.learning.run_record import read_about, read_versions
@@ -84,7 +85,7 @@ def changed(task: TaskSpec, config: Mapping[str, Any]) -> TaskSpec:
 def retrain(
     run: Path, learned: LearnedTask, seed: int, out: Path, updates: int | None = None
 ) -> Retrained:
-    """Learn from all labelled episodes in the folder of a run or of an import.
+    """Learn from all labelled episodes in the folder of a run, of several robots' or of an import.
 
     `updates`: so many, after all episodes were taken (offline); by default those that every episode
     is worth, at its place in the ledger.
@@ -92,26 +93,25 @@ def retrain(
     Raises:
         DsrlError: the folder is none of a run, `out` cannot be written, or nothing can be learned.
     """
-    labels = read_ledger(run)
-    about, store = read_about(run), EpisodeStore(run / EPISODES)
+    recorded, about = _recordings(run), read_about(run)
     is_same = about is not None and updates is None and _is_same(about, learned, seed)
     guard = _validated(GuardConfig, about["guard"]) if about and is_same else _watching()
     learner = Learner([learned], seed)
     if updates is not None:
         learner.owe(0)
-    training = TrainingRun(learner, store.read, store.numbers(), guard)
+    training = TrainingRun(learner, recorded.read, recorded.numbers, guard)
     if about and is_same:
         training.add_prior(Prior.of(Path(folder)) for folder in about["prior"])
     try:
         out.mkdir(parents=True, exist_ok=True)
         with (out / METRICS).open("w") as curve:
             metrics = _work(training, curve)
-            training.labelled(labels)
+            training.labelled(recorded.labels)
             if updates is not None:
                 learner.owe(updates)
             metrics = _work(training, curve) or metrics
         if not learner.updates:
-            raise InvalidValue(_nothing(training, len(labels)))
+            raise InvalidValue(_nothing(training, len(recorded.labels)))
         version = training.present
         data = version.data if version and updates is None else learner.algorithm.model.to_bytes()
         (out / WEIGHTS).write_bytes(data)
@@ -127,6 +127,13 @@ def retrain(
         tuple(training.feed.refused.values()),
         digest == live[max(live)] if is_same and live else None,
     )
+
+
+def _recordings(run: Path) -> Recordings:
+    if (run / JOINED).exists():
+        return Recordings.joined(run)
+    labels, store = read_ledger(run), EpisodeStore(run / EPISODES)
+    return Recordings(store.read, tuple(store.numbers()), labels)
 
 
 def _work(training: TrainingRun, curve: IO[str]) -> dict[str, float]:

@@ -76,8 +76,9 @@ def read_versions(run: Path) -> dict[int, str]:
 class RunRecord:
     """Writes both files for a run that begins or is gone on with."""
 
-    def __init__(self, run: Path, about: Mapping[str, Any]) -> None:
-        """
+    def __init__(self, run: Path, about: Mapping[str, Any], resumed_at: int = 0) -> None:
+        """`resumed_at`: version that a new start goes on from; those up to it stay written.
+
         Raises:
             DsrlError: the folder cannot be written.
         """
@@ -86,7 +87,10 @@ class RunRecord:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             (run / _ABOUT).write_text(json.dumps(about, indent=2) + "\n")
-            self._path.write_text("")
+            lines = self._path.read_text().splitlines() if resumed_at else []
+            part = self._path.with_suffix(".part")
+            part.write_text("".join(f"{line}\n" for line in lines if _is_up_to(resumed_at, line)))
+            part.replace(self._path)
         except OSError as error:
             raise DsrlError(f"{run} cannot be written: {error}") from error
 
@@ -115,3 +119,10 @@ class RunRecord:
             f"{version.sha256[:12]}, was {before[:12]}): settings, episodes, program or machine "
             "have changed"
         )
+
+
+def _is_up_to(version: int, line: str) -> bool:
+    try:
+        return int(json.loads(line)["version"]) <= version
+    except (ValueError, KeyError, TypeError):
+        return False

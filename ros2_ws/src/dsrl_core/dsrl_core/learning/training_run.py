@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import torch
 
@@ -22,6 +22,7 @@ from dsrl_core.learning.feed import Attempt, LearnerFeed
 from dsrl_core.learning.guard import Decision, Guard, GuardConfig, Trial
 from dsrl_core.learning.learner import Learner
 from dsrl_core.learning.prior import Prior
+from dsrl_core.learning.remembering import Memory, State, as_tensor
 from dsrl_core.types import Episode, Label, Mode, Outcome
 
 REPORT_EVERY: Final = 50
@@ -76,6 +77,7 @@ class TrainingRun:
         """The guard's last one; what it did stays told for a while."""
         self.refused_prior: list[str] = []
         self._unwritten = ""
+        self._resuming: Memory | None = None
 
     # What comes in.
 
@@ -85,6 +87,21 @@ class TrainingRun:
             self.refused_prior += prior.feed(self.learner, source)
         self._is_settled = False
         self._go_on()
+
+    def resume(self, memory: Memory) -> None:
+        """Go on from what `state` gave; to be called once, before any label is heard of.
+
+        The entries that it was learned from are taken again without learning, which brings back
+        what is trained on; the rest is put back.
+        """
+        self._resuming = memory
+        # Nothing is due until the last of those entries: it has been done.
+        self.learner.updates = int(memory.part("learner").part("counters").facts["updates"])
+
+    @property
+    def is_resuming(self) -> bool:
+        """Whether entries that were learned from have not been heard of again yet."""
+        return self._resuming is not None
 
     def recorded(self, episode: int, attempt: Attempt) -> None:
         """An episode is on disk."""
@@ -123,6 +140,28 @@ class TrainingRun:
         told += [self._unwritten] if self._unwritten else []
         return (*told, *self.alarms.texts(), *refused[-3:])
 
+    def state(self) -> Memory:
+        """All that a new start cannot find in episodes and labels; may be asked for at any time."""
+        own: dict[str, Any] = {
+            "entries": self.feed.entries,
+            "learned": self._learned,
+            "is_settled": self._is_settled,
+            "decision": asdict(self.decision),
+            "checkpoints": list(self._checkpoints.digests().items()),
+        }
+        tensors: State = {}
+        if self.present is not None:
+            own["present"] = asdict(self.present) | {"data": None}
+            tensors["data"] = as_tensor(self.present.data)
+        return Memory.of(
+            {
+                "run": Memory(tensors, own),
+                "learner": self.learner.state(),
+                "guard": self.guard.state(),
+                "alarms": self.alarms.state(),
+            }
+        )
+
     # Of the feed.
 
     def add_episode(self, episode: Episode) -> None:
@@ -145,9 +184,25 @@ class TrainingRun:
     def _go_on(self) -> None:
         """Settle what was learned and take the next entries, until updates are pending."""
         while not self.is_busy:
-            self._settle()
+            if self._resuming is None:
+                self._settle()
+            elif self.feed.entries == self._resuming.part("run").facts["entries"]:
+                self._put_back(self._resuming)
+                continue
             if not self.feed.go_on():
                 return
+
+    def _put_back(self, memory: Memory) -> None:
+        self._resuming = None
+        self.learner.put_back(memory.part("learner"))
+        self.guard.put_back(memory.part("guard"))
+        self.alarms.put_back(memory.part("alarms"))
+        own = memory.part("run")
+        self._learned, self._is_settled = own.facts["learned"], own.facts["is_settled"]
+        self.decision = Decision(**own.facts["decision"])
+        if "present" in own.facts:
+            data = own.tensors["data"].numpy().tobytes()
+            self.present = Version(**own.facts["present"] | {"data": data})
 
     def _settle(self) -> None:
         """All updates of an entry are done: the guard decides, and weights go out."""

@@ -16,8 +16,11 @@ import torch
 from torch import Tensor
 
 from dsrl_core.data.episode_rows import EpisodeRows
+from dsrl_core.errors import InvalidFile
+from dsrl_core.learning.batch import Batch
 from dsrl_core.learning.columns import Columns
 from dsrl_core.learning.precision import products
+from dsrl_core.learning.remembering import Memory, digest
 from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.policies.direct_actions import DirectActions
 from dsrl_core.steering.task_context import TaskContext
@@ -25,25 +28,6 @@ from dsrl_core.types import Float32Array, UInt8Array
 
 Key = tuple[int, int]
 """An episode: number of its task, its own number."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """b transitions; `before` and `after` are places among the observations."""
-
-    rows: Tensor
-    before: Tensor
-    after: Tensor
-    chunks: Tensor
-    """(b, chunk_size): features of the chunks that were played"""
-    latents: Tensor
-    """(b, latent_size); NaN where the noise is not known"""
-    rewards: Tensor
-    discounts: Tensor
-    returns: Tensor
-    """(b,): as the algorithm computed them last"""
-    targets: Tensor
-    """(b, latent_size): noises that the algorithm prefers there"""
 
 
 @dataclass
@@ -66,6 +50,8 @@ class TrainingSet:
         "returns",
         "targets",
     )
+    LEARNED: Final = ("returns", "targets")
+    """Columns that an algorithm computes; all others follow from episodes and labels."""
 
     def __init__(
         self, contexts: Sequence[TaskContext], decoders: Sequence[PolicyBackend], known_noise: bool
@@ -273,6 +259,23 @@ class TrainingSet:
             *filter(None, self._encoded),
         ]
         return sum(part.size_bytes for part in columns)
+
+    def state(self) -> Memory:
+        """What algorithms have computed, and a digest of what they computed it from."""
+        learned = {name: self._rows[name] for name in self.LEARNED}
+        given = {name: self._rows[name] for name in self.MEMBERS if name not in self.LEARNED}
+        given["seen"] = self._observations["features"]
+        given["counts"] = torch.tensor(
+            [[*k, entry.is_active] for k, entry in self._entries.items()]
+        )
+        return Memory(learned, {"given": digest(given)})
+
+    def put_back(self, memory: Memory) -> None:
+        """Raises InvalidFile where it is of other episodes or labels."""
+        if self.state().facts != memory.facts:
+            raise InvalidFile("it was learned from other episodes or labels than are on disk")
+        for name in self.LEARNED:
+            self._rows[name][:] = memory.tensors[name]
 
     def _encodings(self, task: int, size: int) -> Columns:
         columns = self._encoded[task]
