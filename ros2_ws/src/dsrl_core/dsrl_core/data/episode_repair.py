@@ -22,6 +22,7 @@ from dsrl_core.data.episode_store import (
     METADATA_TOPIC,
     STEP_TOPIC,
     EpisodeStore,
+    decisions_file,
     episode_of,
     free_name,
 )
@@ -79,6 +80,9 @@ def verify(store: EpisodeStore) -> Iterator[Finding]:
             continue
         if problem := _problem_of(episode, number):
             yield Finding(number, problem)
+        elif changed := changed_since(store.path_of(number)):
+            told = ", ".join(f"{name} {what}" for name, what in changed.items())
+            yield Finding(number, f"its raw topics are damaged, its decisions are not: {told}")
 
 
 def repair(store: EpisodeStore) -> Iterator[Repair]:
@@ -103,7 +107,7 @@ def repair(store: EpisodeStore) -> Iterator[Repair]:
 
 
 def _restore(store: EpisodeStore, number: int, remains: Path) -> Repair:
-    bag = _bag_of(remains)
+    bag = decisions_file(remains)
     salvaged = _salvage(bag) if bag else _Salvaged()
     steps = salvaged.unbroken
     if bag is None or (not steps and salvaged.about is None):
@@ -142,10 +146,6 @@ def _problem_of(episode: Episode, number: int) -> str:
     if episode.is_valid and (not final or not final[-1] or any(final[:-1])):
         return "its closing record is missing, or not the last"
     return ""
-
-
-def _bag_of(remains: Path) -> Path | None:
-    return next(remains.rglob("*.mcap"), None) if remains.is_dir() else remains
 
 
 def _salvage(path: Path) -> _Salvaged:

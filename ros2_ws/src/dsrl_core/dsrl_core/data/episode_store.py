@@ -1,6 +1,7 @@
 """Episodes on disk: one rosbag2 bag (MCAP) per episode, readable by `ros2 bag` and Foxglove.
 
     <folder>/episode_000012/metadata.yaml, episode_000012.mcap, SHA256SUMS
+                            and where raw topics were recorded episode_000012_raw.mcap
         decision_step      dsrl_interfaces/msg/DecisionStep, the closing record last
         episode_metadata   std_msgs/msg/String, one: JSON with all that is no step
 
@@ -24,6 +25,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StorageP
 
 from dsrl_core.data.checksums import changed_since, write_sums
 from dsrl_core.data.decision_codec import STEP_TYPE, TEXT_TYPE, codec_for, own_codec
+from dsrl_core.data.raw_bag import RAW, join
 from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue, UnknownName
 from dsrl_core.types import DecisionStep, Episode, Mode
 
@@ -69,8 +71,10 @@ class EpisodeStore:
         """Where an episode is, or will be."""
         return self.folder / f"episode_{number:06d}"
 
-    def write(self, episode: Episode) -> Path:
+    def write(self, episode: Episode, raw: Path | None = None) -> Path:
         """Store an episode: complete on disk when this returns, and not there at all if it raises.
+
+        `raw`: folder that a `RawBag` has finished; its file becomes part of the episode's bag.
 
         Raises:
             InvalidValue: its number is taken, or a step cannot be stored.
@@ -83,8 +87,10 @@ class EpisodeStore:
                 f"{self.next_number()}"
             )
         try:
-            with self._partial(target.name) as partial:
+            with self.partial(target.name) as partial:
                 _write_bag(partial / target.name, episode)
+                if raw is not None:
+                    join(partial / target.name, raw)
                 write_sums(partial / target.name)
                 _sync(partial / target.name)
                 (partial / target.name).rename(target)
@@ -118,7 +124,7 @@ class EpisodeStore:
             ) from error
 
     @contextmanager
-    def _partial(self, name: str) -> Iterator[Path]:
+    def partial(self, name: str) -> Iterator[Path]:
         """A folder to write in, locked while it is in use and gone afterwards."""
         partial = self.folder / f"{_PARTIAL}{name}-{os.getpid()}"
         partial.mkdir()
@@ -173,8 +179,9 @@ def _read_bag(path: Path) -> Episode:
     steps: list[DecisionStep] = []
     about: dict[str, Any] | None = None
     # The .mcap says everything; metadata.yaml is for ros2 bag.
-    bag = next(path.glob("*.mcap"), path) if path.is_dir() else path
-    if path.is_dir() and (changed := changed_since(path)):
+    bag = decisions_file(path) or path
+    raw = f"{path.name}{RAW}.mcap"  # costs the learner nothing, not even its sum
+    if path.is_dir() and (changed := changed_since(path, but=(raw,))):
         told = ", ".join(f"{name} {problem}" for name, problem in changed.items())
         raise InvalidFile(f"{path} is damaged: {told}")
     with Reader(bag) as reader:
@@ -186,6 +193,13 @@ def _read_bag(path: Path) -> Episode:
     if about is None:
         raise InvalidFile(f"{path} has no message on {METADATA_TOPIC}: not a bag of an episode")
     return episode_of(about, steps)
+
+
+def decisions_file(path: Path) -> Path | None:
+    """The file of a bag, or below what is left of one, in which its decisions are."""
+    if not path.is_dir():
+        return path
+    return next((f for f in sorted(path.rglob("*.mcap")) if not f.stem.endswith(RAW)), None)
 
 
 def episode_of(about: Mapping[str, Any], steps: Iterable[DecisionStep]) -> Episode:

@@ -82,7 +82,8 @@ class Replay:
         if rule.discount_by == "executed_steps":
             share = rows.executed / self._policy.horizon
         discounts = (rule.discount**share).astype(np.float32)
-        if label.outcome is Outcome.SUCCESS:
+        if label.outcome is Outcome.SUCCESS or label.is_graded:
+            # A grade is all that the episode came to: half done and more to come would outdo done.
             terminal = True
         else:
             terminal = rule.timeout_is_terminal if rows.timed_out else rule.failure_is_terminal

@@ -33,6 +33,8 @@ class Moment:
     """As people may be told: in a blinded comparison the episode's code."""
     outcome: str
     message: str
+    idle_s: float = 0.0
+    """For which chunks were late within episodes until then, see `SafetyStatus`."""
 
 
 class Timeline:
@@ -42,8 +44,8 @@ class Timeline:
         self._path = folder / TIMELINE_FILE
         self._session = time.time_ns()
 
-    def add(self, status: EpisodeStatus) -> None:
-        """Write a change down.
+    def add(self, status: EpisodeStatus, idle_s: float = 0.0) -> None:
+        """Write a change down; `idle_s` is the chunk player's.
 
         Raises:
             OSError: it cannot be written; a timeline is for reports, so this is to be told only.
@@ -58,6 +60,7 @@ class Timeline:
             status.shown_mode,
             status.outcome,
             status.message,
+            idle_s,
         )
         with self._path.open("a") as file:
             file.write(json.dumps(asdict(moment)) + "\n")
@@ -73,10 +76,11 @@ def read_timeline(folder: Path) -> Iterator[Moment]:
     if not path.exists():
         return
     expected = {part.name for part in fields(Moment)}
+    needed = expected - {"idle_s"}  # not there in earlier files
     for line in path.read_text().splitlines():
         try:
             values = json.loads(line)
         except ValueError:
             continue
-        if isinstance(values, dict) and set(values) == expected:
+        if isinstance(values, dict) and needed <= set(values) <= expected:
             yield Moment(**values)
