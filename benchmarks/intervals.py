@@ -20,7 +20,7 @@ import numpy as np
 from interval_scenes import RATES, SCENES, Scene
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from dsrl_core.evaluation.ab_rule import AbVerdict, StopRule, Stops, stops_of
 from dsrl_core.evaluation.confidence_sequence import difference_e_values, rate_log_e_values
@@ -33,7 +33,8 @@ ALPHA = 0.05
 MARGIN = 0.1
 POWER = 0.8
 FIXED_MAX = 1000
-TRIALS = (10, 20, 50, 100)
+TRIALS = (5, 10, 20, 50, 100, 200)
+GRID = 2000
 Row = dict[str, Any]
 
 
@@ -48,6 +49,7 @@ def main() -> None:
         "pairs": asked.pairs,
         "alpha": ALPHA,
         "margin": MARGIN,
+        "worst": [worst(n) for n in TRIALS],
         "fixed": [fixed(rate, n, asked.runs) for rate in RATES for n in TRIALS],
         "rates": [peeked(rate, asked.runs, asked.pairs) for rate in RATES],
         "differences": [difference(scene, asked.runs, asked.pairs) for scene in SCENES],
@@ -75,6 +77,29 @@ def fixed(rate: float, trials: int, runs: int) -> Row:
         "clopper_pearson": float(pearson[drawn].mean()),
         "clopper_pearson_exact": float(mass @ pearson),
     }
+
+
+def worst(trials: int) -> Row:
+    """Exact coverage at the worst of all rates, and the mean width over outcomes."""
+    counts = [SuccessCount.of(s, trials) for s in range(trials + 1)]
+    plain = [binomtest(s, trials).proportion_ci(method="wilson") for s in range(trials + 1)]
+    kinds = {
+        "wilson": [(c.wilson_low, c.wilson_high) for c in counts],
+        "wilson_uncorrected": [(found.low, found.high) for found in plain],
+        "clopper_pearson": [tuple(clopper_pearson_interval(c)) for c in counts],
+    }
+    row: Row = {"trials": trials}
+    for name, intervals in kinds.items():
+        low, high = np.array(intervals).T
+        # Coverage jumps at the limits: just beside them it is least.
+        beside = [end + step for end in (low, high) for step in (-1e-9, 1e-9)]
+        rates = np.concatenate([np.arange(1, GRID) / GRID, *beside])
+        rates = rates[(rates > 0) & (rates < 1)]
+        covers = (low <= rates[:, None]) & (rates[:, None] <= high)
+        mass = binom.pmf(np.arange(trials + 1), trials, rates[:, None])
+        row[name] = float((mass * covers).sum(axis=1).min())
+        row[f"{name}_width"] = float((high - low).mean())
+    return row
 
 
 def peeked(rate: float, runs: int, trials: int) -> Row:
@@ -175,6 +200,15 @@ def report(found: Row) -> str:
         )
         for row in found["fixed"]
     ]
+    kinds = ("wilson", "clopper_pearson", "wilson_uncorrected")
+    worst_rows = [
+        (
+            str(row["trials"]),
+            *(f"{100 * row[kind]:.2f}" for kind in kinds),
+            ", ".join(f"{row[f'{kind}_width']:.3f}" for kind in kinds),
+        )
+        for row in found["worst"]
+    ]
     rate_rows = [
         (f"{row['rate']:g}", share(row["sequence"]), share(row["wilson_peeked"]))
         for row in found["rates"]
@@ -204,6 +238,11 @@ def report(found: Row) -> str:
     return "\n".join(
         [
             head,
+            shown(
+                "95% intervals of a rate, looked at once: exact coverage at the worst rate [%]",
+                ("trials", "Wilson, corrected", "Clopper-Pearson", "Wilson, plain", "mean widths"),
+                worst_rows,
+            ),
             shown(
                 "95% intervals of a rate, looked at once: coverage [%]",
                 ("rate", "trials", "Wilson", "exact", "Clopper-Pearson", "exact"),

@@ -159,7 +159,10 @@ def test_a_session_by_the_windows_buttons(operator: Operator) -> None:
     operator.clicks("yes")
     operator.awaits("arm that goes on", lambda: not operator.heard.held)
     operator.awaits("repeated episode", lambda: operator.phase[0] == 10 and operator.is_decided())
-    operator.labels("failure")
+    operator.clicks("grade")
+    operator.labels("answer_2")
+    half = operator.heard.entries[-1]
+    assert (half.episode, half.outcome, half.reward) == (10, Outcome.FAILURE, 0.5)
 
     before = operator.outcomes()
     operator.ends_the_graph()

@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from dsrl_core.evaluation.ab_rule import asked_rule
+from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, told_in_advance
+from dsrl_core.operator.cost import WORDS
 from dsrl_core.operator.orders import Answer, Asked, Order, RunWanted
 from dsrl_core.types import Outcome
+from rqt_dsrl.look import SHARES
 from tests.rqt.scenes import FakeCamera, FakeGraph, alarmed, awaiting, held, idle, running, scenery
 
 
@@ -96,6 +100,30 @@ def test_a_moment_of_the_running_episode_is_marked_by_a_key(screen: Screen) -> N
     assert "no episode runs" in screen.find("words").text()
 
 
+def test_a_task_that_was_done_in_part_is_graded_by_a_key_and_a_choice(
+    screen: Screen, artefacts: Path
+) -> None:
+    screen.key("g")
+    assert not screen.graph.sent, "the choice comes first"
+    assert [screen.find(f"answer_{i}").text() for i in (1, 2, 3)] == [
+        "0.25 (1)",
+        "0.5 (2)",
+        "0.75 (3)",
+    ]
+    assert not screen.find("yes").isVisible()
+    assert screen.widget.grab().save(str(artefacts / "grade_1280x720.png"))
+    screen.key("2")
+    assert screen.graph.sent.pop() == Order(Asked.LABEL, 12, Outcome.FAILURE, reward=0.5)
+    assert not screen.find("answer_2").isVisible()
+    screen.key("3")
+    assert not screen.graph.sent, "numbers mean nothing without a question"
+    screen.find("episode_panel").choose(11)
+    screen.click("relabel_grade")
+    screen.click("answer_3")
+    wanted = Order(Asked.LABEL, 11, Outcome.FAILURE, supersedes=12, reward=0.75)
+    assert screen.graph.sent == [wanted], "a plain failure is graded too"
+
+
 def test_space_stops_also_where_a_name_is_typed_and_while_a_question_stands(screen: Screen) -> None:
     screen.key(" ")
     assert screen.graph.sent.pop().asked is Asked.HOLD
@@ -139,9 +167,26 @@ def test_a_comparison_is_of_the_arms_that_were_written(screen: Screen, artefacts
     screen.widget.refresh()
     assert arms.isVisible()
     arms.setText("eval@12,eval@40")
+    screen.find("alpha").setValue(1)
+    screen.find("margin").setValue(20)
     screen.click("start")
-    assert screen.graph.run_wanted == RunWanted("ab", 20, arms=("eval@12", "eval@40"))
+    wanted = RunWanted("ab", 20, arms=("eval@12", "eval@40"), alpha=0.01, margin=0.2)
+    assert screen.graph.run_wanted == wanted
+    plan = screen.graph.sent.pop()
+    assert plan == Order(Asked.PLAN), "nothing is begun before its length was told"
+    run = requested_run("ab", 20, 0, 0, wanted.arms, (12, 40), asked_rule(0.01, 0.2))
+    assert isinstance(run, ComparisonRun)
+    screen.graph.to_tell = [Answer(plan, True, told_in_advance(run))]
+    screen.widget.refresh()
+    screen.application.processEvents()
+    assert not screen.graph.sent
+    words = screen.find("words")
+    assert "eval@12 against eval@40" in words.text()
+    assert "Begin?" in words.text()
+    assert words.heightForWidth(words.width()) <= words.height() + 1, "all of it is read"
     assert screen.widget.grab().save(str(artefacts / "arms_1280x720.png"))
+    screen.key("y")
+    assert [order.asked for order in screen.graph.sent] == [Asked.RUN]
     needed = arms.fontMetrics().horizontalAdvance("eval@100012, eval@100040")
     assert arms.width() > needed, "both can be read at once"
 
@@ -240,3 +285,7 @@ def test_a_number_that_is_used_again_begins_a_new_strip() -> None:
     films.add(0, 9.0, scenery(0))
     films.add(0, 0.1, scenery(1))
     assert [seconds for seconds, _ in films.of(0)] == [0.1]
+
+
+def test_every_activity_that_is_shown_has_a_colour_of_its_own() -> None:
+    assert len(set(SHARES)) == len(SHARES) == len(WORDS)

@@ -13,6 +13,7 @@ KEYS: Final[Mapping[Action, tuple[str, ...]]] = {
     Action.SUCCESS: ("S",),
     Action.FAILURE: ("F",),
     Action.DISCARD: ("D",),
+    Action.GRADE: ("G",),
     Action.UNDO: ("U",),
     Action.STOP: ("Space",),
     Action.START: ("Return", "Enter"),
@@ -122,15 +123,12 @@ class ButtonBar(QtWidgets.QWidget):
         for action, stretch in (
             (Action.SUCCESS, 18),
             (Action.FAILURE, 18),
-            (Action.DISCARD, 12),
-            (Action.UNDO, 12),
-            (Action.START, 16),
         ):
             row.addWidget(self._buttons[action], stretch)
-        beside = QtWidgets.QVBoxLayout()
-        beside.addWidget(self._buttons[Action.PAUSE])
-        beside.addWidget(self._buttons[Action.END])
-        row.addLayout(beside, 12)
+        row.addLayout(self._above_each_other(Action.DISCARD, Action.GRADE), 12)
+        row.addWidget(self._buttons[Action.UNDO], 12)
+        row.addWidget(self._buttons[Action.START], 16)
+        row.addLayout(self._above_each_other(Action.PAUSE, Action.END), 12)
         row.addWidget(self._buttons[Action.STOP], 28)
         for action, button in self._buttons.items():
             button.clicked.connect(lambda _=False, action=action: self.pressed.emit(action))
@@ -147,6 +145,12 @@ class ButtonBar(QtWidgets.QWidget):
         self.setFixedHeight(round(112 * scale))
         for button in self._buttons.values():
             button.set_scale(scale)
+
+    def _above_each_other(self, *actions: Action) -> QtWidgets.QVBoxLayout:
+        column = QtWidgets.QVBoxLayout()
+        for action in actions:
+            column.addWidget(self._buttons[action])
+        return column
 
     def _shortcut(self, key: str, action: Action, where: QtWidgets.QWidget) -> QShortcut:
         shortcut = QShortcut(QtGui.QKeySequence(key), where)

@@ -54,8 +54,8 @@ class CameraPanel(QtWidgets.QWidget):
         self._view.say(self._problem(found is not None))
         return found or (0, None)
 
-    def show_film(self, title: str, frames: Frames) -> None:
-        self._film.show_film(title, frames)
+    def show_film(self, title: str, frames: Frames, problem: str) -> None:
+        self._film.show_film(title, frames, problem)
 
     def set_scale(self, scale: float) -> None:
         self._view.set_scale(scale)

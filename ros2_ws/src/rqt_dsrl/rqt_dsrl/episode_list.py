@@ -6,16 +6,18 @@ from collections.abc import Callable
 
 from dsrl_core.operator.episodes import EpisodeRow
 from dsrl_core.operator.orders import Button
-from dsrl_core.types import Outcome
+from dsrl_core.types import Outcome, UInt8Array
 from rqt_dsrl import look
 from rqt_dsrl.pictures import Frames, fitted, to_image
 from rqt_dsrl.qt import QtCore, QtGui, QtWidgets, Signal
 
 FramesOf = Callable[[int], Frames]
-ButtonOf = Callable[[int, Outcome], Button]
+ButtonOf = Callable[[int, Outcome | None], Button]
+"""Of an episode; None: to grade it."""
 _ROLE = int(QtCore.Qt.ItemDataRole.UserRole)
 _PICTURES = 4
-_OUTCOMES = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.DISCARD, Outcome.UNDO)
+_OUTCOMES = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.DISCARD, None, Outcome.UNDO)
+"""None: a grade, to be chosen."""
 
 
 class _Rows(QtCore.QAbstractListModel):
@@ -54,7 +56,7 @@ class _Painter(QtWidgets.QStyledItemDelegate):
     def __init__(self, frames_of: FramesOf, parent: QtCore.QObject) -> None:
         super().__init__(parent)
         self._frames_of = frames_of
-        self._images: dict[tuple[int, float], QtGui.QImage] = {}
+        self._images: dict[tuple[int, float], tuple[UInt8Array, QtGui.QImage]] = {}
         self.scale = 1.0
 
     def sizeHint(
@@ -77,7 +79,8 @@ class _Painter(QtWidgets.QStyledItemDelegate):
             painter.fillRect(box, QtGui.QColor("#d8e8f4"))
         painter.setPen(QtGui.QColor(look.LINE))
         painter.drawLine(box.bottomLeft(), box.bottomRight())
-        colour, sign = look.OUTCOMES.get(row.outcome, (look.SOFT_INK, None))
+        kind = row.outcome if row.grade is None else "graded"
+        colour, sign = look.OUTCOMES.get(kind, (look.SOFT_INK, None))
         painter.fillRect(
             QtCore.QRectF(box.left(), box.top(), 5 * px, box.height() - 1), QtGui.QColor(colour)
         )
@@ -146,13 +149,16 @@ class _Painter(QtWidgets.QStyledItemDelegate):
             painter.drawImage(fitted(image.size(), cell), image)
         return left
 
-    def _image(self, episode: int, seconds: float, image: object) -> QtGui.QImage:
+    def _image(self, episode: int, seconds: float, image: UInt8Array) -> QtGui.QImage:
         key = (episode, seconds)
-        if key not in self._images:
+        source, made = self._images.get(key, (None, None))
+        # Another run's episodes have the same numbers.
+        if made is None or source is not image:
             if len(self._images) > 500:
                 self._images.clear()
-            self._images[key] = to_image(image)  # type: ignore[arg-type]
-        return self._images[key]
+            made = to_image(image)
+            self._images[key] = (image, made)
+        return made
 
 
 def _said(row: EpisodeRow) -> str:
@@ -169,7 +175,7 @@ class EpisodeList(QtWidgets.QWidget):
     """The list, and buttons below it for the row that is chosen."""
 
     relabelled = Signal(int, object)
-    """Episode and `Outcome`, chosen by the person."""
+    """Episode and `Outcome` (None: a grade), chosen by the person."""
 
     def __init__(self, frames_of: FramesOf, button_of: ButtonOf) -> None:
         super().__init__()
@@ -196,11 +202,12 @@ class EpisodeList(QtWidgets.QWidget):
         self._title.setProperty("title", True)
         self._words = QtWidgets.QLabel("choose an episode to label it anew")
         self._words.setProperty("soft", True)
-        self._buttons: dict[Outcome, QtWidgets.QPushButton] = {}
+        self._buttons: dict[Outcome | None, QtWidgets.QPushButton] = {}
         row = QtWidgets.QHBoxLayout()
         for outcome in _OUTCOMES:
-            button = QtWidgets.QPushButton(outcome.capitalize())
-            button.setObjectName(f"relabel_{outcome}")
+            name = "grade" if outcome is None else str(outcome)
+            button = QtWidgets.QPushButton(name.capitalize())
+            button.setObjectName(f"relabel_{name}")
             button.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
             button.clicked.connect(lambda _=False, outcome=outcome: self._press(outcome))
             self._buttons[outcome] = button
@@ -262,7 +269,7 @@ class EpisodeList(QtWidgets.QWidget):
             button.setEnabled(stands is not None and stands.order is not None)
             button.setToolTip(stands.reason if stands else "choose an episode first")
 
-    def _press(self, outcome: Outcome) -> None:
+    def _press(self, outcome: Outcome | None) -> None:
         if self._chosen >= 0:
             self.relabelled.emit(self._chosen, outcome)
 

@@ -1,4 +1,4 @@
-"""Small pictures of every episode, taken while it runs; in memory, and not ever more of them."""
+"""Small pictures of the latest episodes in memory, and not ever more of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from dsrl_core.data.film_strips import Strip
 from dsrl_core.types import UInt8Array
 
 FRAMES_MAX: Final = 8
@@ -45,18 +46,27 @@ class FilmStrips:
         if len(strip.frames) == FRAMES_MAX:
             strip.frames = strip.frames[::2]
             strip.gap_s *= 2
-        strip.frames.append((elapsed_s, _small(image)))
-        while len(self._strips) > EPISODES_MAX:
-            self._strips.popitem(last=False)
+        strip.frames.append((elapsed_s, small(image)))
+        self._bound()
         return True
 
-    def of(self, episode: int) -> tuple[tuple[float, UInt8Array], ...]:
+    def put(self, episode: int, strip: Strip) -> None:
+        """A whole strip, of an episode that was filmed before."""
+        self._strips[episode] = _Strip(frames=list(strip))
+        self._bound()
+
+    def of(self, episode: int) -> Strip:
         """Seconds into the episode and small picture, in order; none where there was no camera."""
         strip = self._strips.get(episode)
         return tuple(strip.frames) if strip else ()
 
+    def _bound(self) -> None:
+        while len(self._strips) > EPISODES_MAX:
+            self._strips.popitem(last=False)
 
-def _small(image: UInt8Array) -> UInt8Array:
+
+def small(image: UInt8Array) -> UInt8Array:
+    """As it is kept."""
     height, width = image.shape[:2]
     size = (_WIDTH, max(1, round(_WIDTH * height / width)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)

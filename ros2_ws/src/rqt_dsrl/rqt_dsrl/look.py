@@ -25,11 +25,13 @@ BLUE: Final = "#0067a5"
 AMBER: Final = "#f0b323"
 RED: Final = "#c1121f"
 PURPLE: Final = "#8a4a75"
+TEAL: Final = "#3f6d8f"
 
 BUTTONS: Final[Mapping[Action, str]] = {
     Action.SUCCESS: GREEN,
     Action.FAILURE: VERMILION,
     Action.DISCARD: GREY,
+    Action.GRADE: TEAL,
     Action.UNDO: PURPLE,
     Action.STOP: RED,
     Action.START: BLUE,
@@ -40,6 +42,7 @@ OUTCOMES: Final[Mapping[str, tuple[str, Action | None]]] = {
     "success": (GREEN, Action.SUCCESS),
     "failure": (VERMILION, Action.FAILURE),
     "discard": (GREY, Action.DISCARD),
+    "graded": (TEAL, Action.GRADE),
     "running": (BLUE, Action.START),
 }
 """Colour and sign; what is not here has grey and none."""
@@ -51,8 +54,8 @@ BANNERS: Final[Mapping[Tone, tuple[str, str]]] = {
     Tone.HELD: ("#9c0f1a", "#ffffff"),
 }
 """Background and text."""
-SHARES: Final = (BLUE, "#56b4e9", AMBER, PURPLE, VERMILION, GREY)
-"""Of activities, in their order."""
+SHARES: Final = (BLUE, "#56b4e9", AMBER, "#f0e442", PURPLE, VERMILION, GREY)
+"""Of the activities that are shown, in the order of `dsrl_core.operator.cost.WORDS`."""
 
 
 def _flags(*parts: Any) -> int:
@@ -159,6 +162,9 @@ def _path(action: Action) -> QtGui.QPainterPath:
         case Action.DISCARD:
             path.addEllipse(0.1, 0.1, 0.8, 0.8)
             _lines(path, (0.22, 0.78), (0.78, 0.22))
+        case Action.GRADE:
+            path.addEllipse(0.1, 0.1, 0.8, 0.8)
+            _lines(path, (0.5, 0.1), (0.5, 0.5), (0.88, 0.5))
         case Action.UNDO:
             path.moveTo(0.15, 0.4)
             path.cubicTo(0.9, 0.15, 1.1, 0.85, 0.35, 0.9)

@@ -81,14 +81,16 @@ class FilmView(QtWidgets.QWidget):
         super().__init__(parent)
         self._title = ""
         self._images: list[tuple[float, QtGui.QImage]] = []
-        self._shown: tuple[str, int, float] = ("", 0, 0.0)
+        self._problem = ""
+        self._shown: tuple[str, str, int, float] = ("", "", 0, 0.0)
         self._scale = 1.0
 
-    def show_film(self, title: str, frames: Frames) -> None:
-        """Show an episode's frames; none: say that there are none."""
-        shown = (title, len(frames), frames[-1][0] if frames else 0.0)
+    def show_film(self, title: str, frames: Frames, problem: str = "") -> None:
+        """Show an episode's frames; none: say that there are none, and `problem` if that is why."""
+        shown = (title, problem, len(frames), frames[-1][0] if frames else 0.0)
         if shown != self._shown:
-            self._shown, self._title = shown, title
+            self._shown, self._title, self._problem = shown, title, problem
+            self.setToolTip(problem)
             self._images = [(seconds, to_image(image)) for seconds, image in frames]
             self.update()
 
@@ -107,8 +109,8 @@ class FilmView(QtWidgets.QWidget):
         body = box.adjusted(8 * px, 21 * px, -8 * px, -5 * px)
         if not self._images:
             painter.setFont(look.font(13 * px))
-            words = "no pictures: no camera was chosen, or none came while it ran"
-            painter.drawText(body, look.CENTRE, words)
+            words = self._problem or "no camera was chosen, or none came while it ran"
+            painter.drawText(body, look.WRAPPED_CENTRE, f"no pictures: {words}")
         self._paint_frames(painter, body)
         painter.end()
 

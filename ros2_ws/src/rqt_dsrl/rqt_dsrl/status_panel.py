@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dsrl_core.evaluation.budget import Activity
-from dsrl_core.operator.cost import Cost
+from dsrl_core.operator.cost import WORDS, Cost
 from dsrl_core.operator.progress import Rate
 from dsrl_core.operator.view import OperatorView
 from rqt_dsrl import look
@@ -138,7 +138,7 @@ class CostView(QtWidgets.QWidget):
 
 
 def _colour(activity: Activity) -> QtGui.QColor:
-    return QtGui.QColor(look.SHARES[list(Activity).index(activity) % len(look.SHARES)])
+    return QtGui.QColor(look.SHARES[list(WORDS).index(activity)])
 
 
 class StatusPanel(QtWidgets.QWidget):

@@ -11,23 +11,26 @@ from dsrl_core.operator.orders import (
     Asked,
     Button,
     Order,
-    RunWanted,
+    begin,
+    follow_up,
     mark,
+    regrade,
     relabel,
 )
 from dsrl_core.operator.view import OperatorView, view_of
-from dsrl_core.status import RUN_AB, Phase
-from dsrl_core.types import Mode, Outcome
+from dsrl_core.status import Phase
+from dsrl_core.types import Outcome
 from rqt_dsrl import look
 from rqt_dsrl.banner import Banner
 from rqt_dsrl.buttons import ButtonBar
 from rqt_dsrl.camera_panel import CameraPanel
 from rqt_dsrl.episode_list import EpisodeList
-from rqt_dsrl.film_strips import FilmStrips
+from rqt_dsrl.films import Films
 from rqt_dsrl.graph import Graph
-from rqt_dsrl.name_field import ArmsField, NameField
+from rqt_dsrl.name_field import NameField
 from rqt_dsrl.pictures import Frames
 from rqt_dsrl.qt import QShortcut, QtCore, QtGui, QtWidgets
+from rqt_dsrl.run_choice import RunChoice
 from rqt_dsrl.status_panel import StatusPanel, tell, wrapping_label
 from rqt_dsrl.strip import Strip
 
@@ -35,7 +38,6 @@ _REFRESH_MS: Final = 100
 _ALARMS_MAX: Final = 3
 """Lines of alarms and conflicts; all are in the tool tip."""
 _MARK_KEY: Final = "M"
-_RUNS: Final = (str(Mode.TRAIN), str(Mode.EVAL), str(Mode.BASE), RUN_AB)
 
 
 class OperatorWidget(QtWidgets.QWidget):
@@ -54,7 +56,7 @@ class OperatorWidget(QtWidgets.QWidget):
         self._heard = Heard()
         self._view: OperatorView | None = None
         self._question: Order | None = None
-        self._films = FilmStrips()
+        self._films = Films()
         self._picture = 0
         self._banner = Banner()
         self._camera = CameraPanel(graph.camera)
@@ -64,10 +66,9 @@ class OperatorWidget(QtWidgets.QWidget):
         self._episodes = EpisodeList(self._films.of, self._relabel_button)
         self._strip = Strip(self)
         self._buttons = ButtonBar(self)
-        self._modes, self._count = QtWidgets.QComboBox(), QtWidgets.QSpinBox()
-        self._arms = ArmsField(graph.run_wanted.arms)
         self._author = NameField(graph.author)
         self._author.setObjectName("author")
+        self._run = RunChoice(graph.run_wanted, self._author)
         self._lay_out()
         self._episodes.relabelled.connect(self._on_relabel)
         self._strip.answered.connect(self._on_answered)
@@ -91,8 +92,7 @@ class OperatorWidget(QtWidgets.QWidget):
         return {
             "camera": self._graph.camera.topic,
             "author": self._graph.author,
-            "mode": self._modes.currentText(),
-            "count": str(self._count.value()),
+            **self._run.settings(),
         }
 
     def restore(self, settings: dict[str, str]) -> None:
@@ -102,10 +102,7 @@ class OperatorWidget(QtWidgets.QWidget):
         if settings.get("author"):
             self._author.setText(settings["author"])
             self._on_author()
-        if settings.get("mode") in _RUNS:
-            self._modes.setCurrentText(settings["mode"])
-        if settings.get("count", "").isdigit():
-            self._count.setValue(int(settings["count"]))
+        self._run.restore(settings)
 
     @property
     def shown(self) -> Heard:
@@ -119,6 +116,7 @@ class OperatorWidget(QtWidgets.QWidget):
     def stop(self) -> None:
         """Show nothing more; called once, before the graph is closed."""
         self._timer.stop()
+        self._films.close()
 
     # What a person does.
 
@@ -134,9 +132,13 @@ class OperatorWidget(QtWidgets.QWidget):
         if button.order is None:
             self._strip.say(button.reason, is_refusal=True)
             return
-        self._ask_for(button.order)
+        order = button.order
+        if order.asked is Asked.RUN:
+            self._graph.run_wanted = self._run.wanted()
+            order = begin(self._graph.run_wanted)
+        self._ask_for(order)
 
-    def _on_relabel(self, episode: int, outcome: Outcome) -> None:
+    def _on_relabel(self, episode: int, outcome: Outcome | None) -> None:
         button = self._relabel_button(episode, outcome)
         if button.order is not None:
             self._ask_for(button.order)
@@ -144,40 +146,34 @@ class OperatorWidget(QtWidgets.QWidget):
     def _ask_for(self, order: Order) -> None:
         if order.question:
             self._question = order
-            self._strip.ask(order.question)
+            self._strip.ask(order)
             return
         self._drop_question()
         self._send(order)
 
     def _send(self, order: Order) -> None:
-        if order.asked is Asked.RUN:
-            self._graph.run_wanted = RunWanted(
-                self._modes.currentText(),
-                self._count.value(),
-                self._graph.run_wanted.seed,
-                self._arms.arms,
-            )
         self._strip.say("…", is_refusal=False)
         self._graph.send(order)
         self.refresh()
 
-    def _on_answered(self, is_yes: bool) -> None:
-        order = self._question
+    def _on_answered(self, chosen: Order | None) -> None:
         self._drop_question()
-        if is_yes and order is not None:
-            self._send(order)
+        if chosen is not None:
+            self._send(chosen)
 
     def _drop_question(self) -> None:
         if self._question is not None:
             self._question = None
-            self._strip.ask("")
+            self._strip.ask(None)
 
     def _on_author(self) -> None:
         self._graph.author = self._author.text().strip() or self._graph.author
         # Letters are keys again.
         self.setFocus()
 
-    def _relabel_button(self, episode: int, outcome: Outcome) -> Button:
+    def _relabel_button(self, episode: int, outcome: Outcome | None) -> Button:
+        if outcome is None:
+            return regrade(self._heard, episode)
         return relabel(self._heard, episode, outcome)
 
     # What is shown.
@@ -188,6 +184,8 @@ class OperatorWidget(QtWidgets.QWidget):
         view = self._view = view_of(self._heard)
         for answer in self._graph.answers():
             self._tell(answer)
+        if self._films.see(self._heard):
+            self._episodes.repaint_pictures()
         self._take_picture()
         self._banner.show_view(view)
         self._show_alarms(view)
@@ -195,15 +193,15 @@ class OperatorWidget(QtWidgets.QWidget):
         self._buttons.show_buttons(view.buttons)
         self._episodes.show_rows(view.episodes)
         self._show_film(view)
-        is_idle = self._heard.status is None or self._heard.status.phase is Phase.IDLE
-        for choice in (self._modes, self._count, self._arms):
-            choice.setEnabled(is_idle)
-        self._arms.setVisible(is_idle and self._modes.currentText() == RUN_AB)
+        status = self._heard.status
+        self._run.show_idle(status is None or status.phase is Phase.IDLE)
 
     def _tell(self, answer: Answer) -> None:
-        if self._question is not None:
+        if (order := follow_up(answer)) is not None:
+            self._ask_for(order)
+        elif self._question is not None:
             return
-        if answer.accepted:
+        elif answer.accepted:
             self._strip.say(answer.text or "done", is_refusal=False)
         else:
             self._strip.say(f"refused: {answer.text}", is_refusal=True)
@@ -229,9 +227,10 @@ class OperatorWidget(QtWidgets.QWidget):
         rows = {row.episode: row for row in view.episodes}
         row = rows.get(chosen) or (view.episodes[0] if view.episodes else None)
         if row is None:
-            self._camera.show_film("no episode yet", ())
+            self._camera.show_film("no episode yet", (), "")
             return
-        self._camera.show_film(f"episode {row.name}: {row.words}", self._films.of(row.episode))
+        frames = self._films.of(row.episode)
+        self._camera.show_film(f"episode {row.name}: {row.words}", frames, self._films.problem)
 
     def resizeEvent(self, event: QtGui.QResizeEvent | None) -> None:
         super().resizeEvent(event)
@@ -253,28 +252,13 @@ class OperatorWidget(QtWidgets.QWidget):
         self._strip.show_focus(now is not None and (now is self or self.isAncestorOf(now)))
 
     def _lay_out(self) -> None:
-        self._modes.addItems(_RUNS)
-        self._modes.setToolTip("the run that Start run begins; ab: base against eval, blinded")
-        self._count.setRange(0, 100_000)
-        self._count.setSpecialValueText("until stopped")
-        self._count.setToolTip("episodes of that run; of a comparison the most pairs")
-        self._arms.editingFinished.connect(self.setFocus)
+        self._run.finished.connect(self.setFocus)
         self._author.setToolTip("whose name your labels bear")
         self._author.setMaximumWidth(180)
         self._author.editingFinished.connect(self._on_author)
-        self._modes.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
-        self._count.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
-        self._author.setFocusPolicy(QtCore.Qt.FocusPolicy.ClickFocus)
-        choices = QtWidgets.QHBoxLayout()
-        for text, field in (("run", self._modes), ("episodes", self._count), ("you", self._author)):
-            label = QtWidgets.QLabel(text)
-            label.setProperty("soft", True)
-            choices.addWidget(label)
-            choices.addWidget(field, 1)
         right = QtWidgets.QVBoxLayout()
         right.addWidget(_card(self._episodes), 1)
-        right.addLayout(choices)
-        right.addWidget(self._arms)
+        right.addWidget(self._run)
         body = QtWidgets.QHBoxLayout()
         body.setSpacing(8)
         body.addWidget(_card(self._camera), 46)

@@ -27,6 +27,8 @@ _NEVER_RANDOM: Final = (
     "The motion itself: whoever watches may recognise an arm by how it moves. Codes hide the name, "
     "not the behaviour; an outcome that a machine judges is not open to this.",
 )
+_SIMULATED_S: Final = 1e9
+"""A ROS time before that (2001) is a simulator's."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class AbFacts:
     """Task, policy, place: for people."""
     planned_at: str = ""
     """UTC, ISO 8601: when plan, rule and seal were written down."""
+    seal: str = ""
+    """Of plan and stop rule, as it was written down; empty: it was not."""
     forecast: Forecast | None = None
     """As told before the first episode."""
     not_randomised: tuple[str, ...] = ()
@@ -93,6 +97,7 @@ class Correction(NamedTuple):
 
     label: Label
     before: str
+    after: str
     at: str
     after_unblinding: bool
 
@@ -106,6 +111,7 @@ def render_ab_report(test: AbTest, facts: AbFacts, unblinding: Unblinding | None
         t=test,
         f=facts,
         unblinding=unblinding,
+        planned_at=_plain(facts.planned_at),
         unblinded_at=time_of(unblinding.stamp_ns) if unblinding else "",
         arms=_arms(test) if opened else [],
         rows=_rows(test, opened),
@@ -133,9 +139,16 @@ def write_ab_report(
 
 
 def time_of(stamp_ns: int) -> str:
-    """A ROS time for people, UTC; of a simulation it counts from 1970."""
-    moment = datetime.fromtimestamp(stamp_ns / NANOSECONDS_PER_SECOND, UTC)
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
+    """A ROS time for people."""
+    seconds = stamp_ns / NANOSECONDS_PER_SECOND
+    if seconds < _SIMULATED_S:
+        return f"{seconds:.1f} s of simulated time"
+    return _plain(datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds"))
+
+
+def _plain(moment: str) -> str:
+    """An ISO 8601 time in UTC for people."""
+    return moment.replace("T", " ").replace("+00:00", " UTC").replace("Z", " UTC")
 
 
 def _arms(test: AbTest) -> list[ArmRow]:
@@ -182,9 +195,12 @@ def _outcome(episode: AbEpisode) -> str:
     label = episode.label
     if label is None:
         return "unlabelled"
-    plain = {Outcome.SUCCESS: 1.0, Outcome.FAILURE: 0.0}
-    is_graded = label.outcome in plain and label.reward != plain[label.outcome]
-    return f"{label.outcome} ({label.reward:g})" if is_graded else str(label.outcome)
+    return said_of(label)
+
+
+def said_of(label: Label) -> str:
+    """What a label says, with its grade."""
+    return f"{label.outcome} ({label.reward:g})" if label.is_graded else str(label.outcome)
 
 
 def _labelled_late(test: AbTest, unblinding: Unblinding | None) -> int:
@@ -201,5 +217,6 @@ def _corrections(test: AbTest, unblinding: Unblinding | None) -> list[Correction
         said = episode.said
         for before, label in pairwise(said):
             after = unblinding is not None and unblinding.is_before(label)
-            found.append(Correction(label, str(before.outcome), time_of(label.stamp_ns), after))
+            became = "taken back" if label.outcome is Outcome.UNDO else said_of(label)
+            found.append(Correction(label, said_of(before), became, time_of(label.stamp_ns), after))
     return sorted(found, key=lambda one: one.label.entry)

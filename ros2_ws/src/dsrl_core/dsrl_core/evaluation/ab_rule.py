@@ -47,6 +47,21 @@ class StopRule:
         if self.margin is not None and not 0.0 < self.margin < 1.0:
             raise InvalidValue(f"the margin is {self.margin}, expected between 0 and 1, as 0.1")
 
+    def __str__(self) -> str:
+        errs = f"errs in {100 * self.alpha:g}% at most"
+        if self.margin is None:
+            return errs
+        return f"{errs}, and differences below {100 * self.margin:g} points count as none"
+
+
+def asked_rule(alpha: float, margin: float) -> StopRule:
+    """The rule that somebody asks for by numbers, of which 0 stands for what is usual.
+
+    Raises:
+        InvalidValue: a number is negative, or 1 or more.
+    """
+    return StopRule(alpha or StopRule.alpha, margin or None)
+
 
 class Stops(NamedTuple):
     """Where each of many tests stopped; arrays of shape (runs,)."""

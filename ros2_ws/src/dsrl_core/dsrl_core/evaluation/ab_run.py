@@ -20,10 +20,12 @@ from dsrl_core.evaluation.ab_plan import AbPlan, Arm
 from dsrl_core.evaluation.ab_rule import Forecast, StopRule, earliest_stop, forecast
 from dsrl_core.evaluation.ab_test import AbTest
 from dsrl_core.seeding import reset_seed
-from dsrl_core.status import INVALID, RUN_AB
+from dsrl_core.status import INVALID, RUN_AB, RUN_MODES, RUN_TRIALS
+from dsrl_core.steering.preflight.trials_run import TrialsRun
 from dsrl_core.types import Label, Mode
 
 _ARMS: Final = 2
+_USUAL: Final = StopRule()
 _MANY: Final = 1000
 """Pairs: more than any comparison on a robot has."""
 _ASSUMED_RATES: Final = (0.3, 0.9)
@@ -101,19 +103,24 @@ def requested_run(
     first_index: int,
     arms: Sequence[str],
     versions: Sequence[int] = (),
+    rule: StopRule = _USUAL,
 ) -> Run:
-    """The run that somebody asks for by names and numbers; of a comparison `count` is of pairs.
+    """The run that somebody asks for by names and numbers; of a comparison `count` is of pairs, of
+    trials of rounds, and `arms` are their noises.
 
     `versions`: of the weights that are kept, rising; an arm without one is pinned to the newest.
+    `rule`: when a comparison stops; of no meaning for other runs.
 
     Raises:
         DsrlError: there is no such mode, arm or version, or the numbers do not fit.
     """
+    if mode == RUN_TRIALS:
+        return TrialsRun.drawn(arms, count, seed, first_index)
     if mode != RUN_AB:
         if arms:
             raise InvalidValue(f"arms {list(arms)} are for mode '{RUN_AB}', not for '{mode}'")
-        if mode not in tuple(Mode):
-            raise UnknownName("mode", mode, (*Mode, RUN_AB))
+        if mode not in RUN_MODES:
+            raise UnknownName("mode", mode, RUN_MODES)
         return Run(Mode(mode), count, seed, first_index)
     if len(arms) != _ARMS:
         raise InvalidValue(
@@ -121,7 +128,7 @@ def requested_run(
         )
     first, second = (Arm.parse(text).pinned(versions) for text in arms)
     plan = AbPlan.drawn(first, second, count, first_index)
-    return ComparisonRun(first.mode, plan.episodes, seed, first_index, plan=plan, rule=StopRule())
+    return ComparisonRun(first.mode, plan.episodes, seed, first_index, plan=plan, rule=rule)
 
 
 @dataclass(frozen=True)
@@ -198,7 +205,8 @@ def told_in_advance(run: ComparisonRun) -> str:
     low, high = (f"{rate:.0%}" for rate in _ASSUMED_RATES)
     return (
         f"{arms}: {2 * least} episodes at least, {most} at most, {usual} in the median if {low} of "
-        f"one arm's and {high} of the other's succeed; what was invalid or discarded is repeated"
+        f"one arm's and {high} of the other's succeed; {run.rule}; what was invalid or discarded "
+        "is repeated"
     )
 
 

@@ -18,6 +18,8 @@ class Activity(StrEnum):
     """The arm and the world on their way to the start."""
     WAITING_PERSON = "waiting_person"
     """For a start, a resume of a held arm, or the end of a pause."""
+    WAITING_POLICY = "waiting_policy"
+    """Within an episode, for the next chunk."""
     WAITING_LEARNER = "waiting_learner"
     """For labels to be learned from."""
     LABELLING = "labelling"
@@ -57,11 +59,24 @@ class Budget:
     def __init__(self) -> None:
         self._seconds = dict.fromkeys(Activity, 0.0)
         self._now: tuple[Activity, float] | None = None
+        self._idle_s: float | None = None
 
     def see(self, status: EpisodeStatus, now_s: float) -> None:
         """The state from now on; the time until now was spent on the one before."""
         self._pass(now_s)
         self._now = activity_of(status.phase, status.waits_for), now_s
+
+    def idle(self, idle_s: float, now_s: float) -> None:
+        """So long the next chunk has been late, within episodes, since the chunk player's start."""
+        self._pass(now_s)
+        before_s, self._idle_s = self._idle_s, idle_s
+        if before_s is None:
+            return
+        # A chunk player that was started again begins at 0.
+        new_s = idle_s - before_s if idle_s >= before_s else idle_s
+        new_s = min(new_s, self._seconds[Activity.MOVING])
+        self._seconds[Activity.MOVING] -= new_s
+        self._seconds[Activity.WAITING_POLICY] += new_s
 
     def seconds(self, now_s: float) -> dict[Activity, float]:
         """Until now, by activity."""
@@ -71,7 +86,7 @@ class Budget:
     def close(self, now_s: float) -> None:
         """Nothing is known of the time after this, until the next state is seen."""
         self._pass(now_s)
-        self._now = None
+        self._now = self._idle_s = None
 
     def _pass(self, now_s: float) -> None:
         if self._now is not None:

@@ -1,4 +1,4 @@
-"""The interval of a rate that never covers less than it says; trials are fixed beforehand."""
+"""Clopper and Pearson's interval of a rate, as it is asked for by name; trials fixed beforehand."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from dsrl_core.evaluation.statistics import CONFIDENCE, SuccessCount
 
 
 def clopper_pearson_interval(count: SuccessCount) -> Interval:
-    """Clopper and Pearson's 95% interval, wider than Wilson's; (0, 1) without trials.
-
-    Wilson's covers 95% on average over rates, but less at some; a decision must not rest on it.
-    """
+    """Clopper and Pearson's 95% interval, "exact"; (0, 1) without trials."""
     if count.trials == 0:
         return Interval(0.0, 1.0)
     # It takes a second to import, which every node would pay for at its start.

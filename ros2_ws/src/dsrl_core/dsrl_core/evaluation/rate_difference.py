@@ -10,7 +10,8 @@ from dsrl_core.evaluation.statistics import SuccessCount
 
 @dataclass(frozen=True)
 class RateDifference:
-    """Second less first, with Newcombe's 95 % interval (1998, method 10) from Wilson's limits.
+    """Second less first, with Newcombe's 95 % interval (1998, method 11) from Wilson's limits
+    that are corrected for continuity.
 
     It holds for two counts that were fixed beforehand; it knows nothing of resets that were easier
     for one of both, which is what an A/B test is for.

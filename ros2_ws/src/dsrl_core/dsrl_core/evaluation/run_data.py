@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from dsrl_core.data.episode_index import EpisodeIndex
 from dsrl_core.data.episode_store import EPISODES, EpisodeStore
+from dsrl_core.data.film_strips import read_strip
 from dsrl_core.data.ledger import LEDGER, LedgerFollower, standing_labels
 from dsrl_core.data.timeline import Moment, read_timeline
 from dsrl_core.errors import DsrlError, InvalidFile
@@ -57,12 +59,16 @@ class EpisodeFacts:
     """Shape (decisions + 1, observation_size)."""
     frames: tuple[UInt8Array, ...]
     """Each (height, width, 3): all cameras side by side; none where none were recorded."""
+    has_images: bool = False
+    """Whether what cameras saw was recorded."""
     said: tuple[Label, ...] = ()
     """The ledger's entries about it, in order."""
     label: Label | None = None
     """What holds; None: unlabelled, or invalid."""
     code: str = ""
     """What it is called in a comparison that is not over; its mode is then nobody's business."""
+    film: tuple[UInt8Array, ...] = ()
+    """Each (height, width, 3): small pictures that an operator's window kept; none: none did."""
 
     @property
     def shown_mode(self) -> str:
@@ -127,43 +133,105 @@ def read_run(folder: Path) -> RunData:
     Raises:
         DsrlError: there is no run in it, or its ledger or plans cannot be what was written.
     """
-    if not (folder / EPISODES).is_dir():
-        raise DsrlError(
-            f"there is no run in {folder}: expected a folder with episodes/ and ledger.jsonl, as "
-            "./dsrl up, demo and launch files write it"
+    return RunReader(folder).read()
+
+
+class RunReader:
+    """Reads a run's folder, again and again if need be: every episode once."""
+
+    def __init__(self, folder: Path, *, for_curves: bool = False) -> None:
+        """`for_curves`: keep neither pictures nor observations, which grow with the run, and read
+        only bags that are not in the run's index."""
+        self._folder, self._for_curves = folder, for_curves
+        self._known: dict[int, EpisodeFacts] = {}
+        self._unreadable: dict[int, str] = {}
+
+    def read(self) -> RunData:
+        """The run as it is now.
+
+        Raises:
+            DsrlError: there is no run in it, or its ledger or plans cannot be what was written.
+        """
+        folder = self._folder
+        if not (folder / EPISODES).is_dir():
+            raise DsrlError(
+                f"there is no run in {folder}: expected a folder with episodes/ and ledger.jsonl, "
+                "as ./dsrl up, demo and launch files write it"
+            )
+        entries = LedgerFollower(folder / LEDGER).new()
+        standing = standing_labels(entries)
+        comparisons = tuple(recorded_test(folder, planned) for planned in read_plans(folder))
+        codes = {
+            attempt.number: test.plan.code_of(attempt.index)
+            for test in comparisons
+            if not test.should_stop
+            for attempt in test.episodes
+        }
+        self._read_new(EpisodeStore(folder / EPISODES))
+        said: dict[int, list[Label]] = {number: [] for number in self._known}
+        for entry in entries:
+            if entry.episode in said:
+                said[entry.episode].append(entry)
+        episodes = tuple(
+            replace(
+                facts,
+                code=codes.get(number, ""),
+                said=tuple(said[number]),
+                label=standing.get(number),
+            )
+            for number, facts in sorted(self._known.items())
         )
-    entries = LedgerFollower(folder / LEDGER).new()
-    standing = standing_labels(entries)
-    comparisons = tuple(recorded_test(folder, planned) for planned in read_plans(folder))
-    codes = {
-        attempt.number: test.plan.code_of(attempt.index)
-        for test in comparisons
-        if not test.should_stop
-        for attempt in test.episodes
-    }
-    store = EpisodeStore(folder / EPISODES)
-    episodes, unreadable = [], []
-    for number in store.numbers():
-        try:
-            episode = store.read(number)
-        except InvalidFile as error:
-            unreadable.append(str(error))
-            continue
-        said = tuple(entry for entry in entries if entry.episode == number)
-        facts = _facts(episode, said, standing.get(number))
-        episodes.append(replace(facts, code=codes.get(number, "")))
-    return RunData(
-        folder,
-        tuple(episodes),
-        entries,
-        _seconds(read_timeline(folder)),
-        read_about(folder) or {},
-        comparisons,
-        tuple(unreadable),
-    )
+        return RunData(
+            folder,
+            episodes,
+            entries,
+            _seconds(read_timeline(folder)),
+            read_about(folder) or {},
+            comparisons,
+            tuple(self._unreadable.values()),
+        )
+
+    def _read_new(self, store: EpisodeStore) -> None:
+        index = EpisodeIndex(store) if self._for_curves else None
+        for number in store.numbers():
+            if number in self._known or number in self._unreadable:
+                continue
+            if index and (facts := _remembered(index.get(number))) is not None:
+                self._known[number] = facts
+                continue
+            try:
+                facts = _facts(store.read(number))
+            except InvalidFile as error:
+                self._unreadable[number] = str(error)
+                continue
+            if index:
+                facts = replace(facts, observations=facts.observations[:0], frames=())
+                index.put(number, {name: getattr(facts, name) for name in _REMEMBERED})
+            else:
+                film = tuple(picture for _, picture in read_strip(self._folder, number))
+                facts = replace(facts, film=film)
+            self._known[number] = facts
+        if index:
+            index.save()
 
 
-def _facts(episode: Episode, said: tuple[Label, ...], label: Label | None) -> EpisodeFacts:
+_REMEMBERED: Final = (
+    *("number", "mode", "is_valid", "end_reason", "decisions", "steps", "duration_s"),
+    *("weights_version", "noise_rms", "value", "latencies_s", "has_images"),
+)
+"""What an index keeps of an episode: what its bag says, but neither observations nor pictures."""
+
+
+def _remembered(kept: Mapping[str, Any] | None) -> EpisodeFacts | None:
+    """Facts of an index; None: it has not all of them."""
+    if kept is None or kept.keys() != set(_REMEMBERED):
+        return None
+    values = {**kept, "mode": Mode(kept["mode"]), "latencies_s": tuple(kept["latencies_s"])}
+    nothing = np.zeros((0, 0), dtype=np.float32)
+    return EpisodeFacts(**values, observations=nothing, frames=())
+
+
+def _facts(episode: Episode) -> EpisodeFacts:
     steps = episode.steps
     decisions = [step.decision for step in steps if not step.decision.is_final]
     stamps = [step.decision.observation.stamp_ns for step in steps]
@@ -184,8 +252,7 @@ def _facts(episode: Episode, said: tuple[Label, ...], label: Label | None) -> Ep
         if steps
         else np.zeros((0, 0), dtype=np.float32),
         _frames(episode),
-        said,
-        label,
+        any(step.decision.observation.images is not None for step in steps),
     )
 
 
@@ -207,5 +274,6 @@ def _seconds(moments: Sequence[Moment] | Any) -> dict[Activity, float]:
         session, last_s = moment.session, moment.monotonic_s
         state = EpisodeStatus(phase=Phase[moment.phase], waits_for=moment.waits_for)
         budget.see(state, moment.monotonic_s)
+        budget.idle(moment.idle_s, moment.monotonic_s)
     found = budget.seconds(last_s)
     return {activity: value for activity, value in found.items() if value > 0}

@@ -14,12 +14,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from dsrl_core.evaluation.run_curves import (
+    EVALUATIONS,
+    FROZEN,
+    NOISE,
+    SUCCESS,
+    VALUE,
+    WINDOW,
+)
 from dsrl_core.evaluation.run_data import EpisodeFacts, RunData
 from dsrl_core.evaluation.statistics import wilson_interval
-from dsrl_core.types import Float64Array, Mode, UInt8Array
+from dsrl_core.types import Float64Array, UInt8Array
 
-WINDOW: Final = 10
-"""Steered episodes that a point of the curve is of."""
 # Okabe and Ito's colours, which differ for every kind of colour vision; lines differ by dashes too.
 _COLOURS: Final = ("#0072B2", "#B24700", "#007A5A", "#8A5A96", "#555555")
 _DASHES: Final = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 2, 1, 2)))
@@ -40,8 +46,8 @@ def draw_curve(runs: Sequence[RunData]) -> Figure:
         colour = _COLOURS[index % len(_COLOURS)]
         _draw_base(axes, run, colour)
         _draw_run(axes, run, colour, index)
-    axes.set_title("Success of steered episodes", loc="left", fontsize=14, fontweight="bold")
-    axes.set_xlabel("labelled steered episodes", fontsize=12)
+    axes.set_title(SUCCESS.title, loc="left", fontsize=14, fontweight="bold")
+    axes.set_xlabel(SUCCESS.step, fontsize=12)
     axes.set_ylabel(f"success, latest {WINDOW}", fontsize=12)
     axes.set_ylim(-0.05, 1.05)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -57,21 +63,20 @@ def draw_curve(runs: Sequence[RunData]) -> Figure:
 def diagnostics_figure(run: RunData) -> str:
     """Noise and value of each episode, by outcome: a PNG's data URI."""
     figure, panels = _figure(4.2, columns=2)
-    shown = [episode for episode in run.episodes if not episode.code and episode.is_valid]
-    told = ("RMS of the executed noise", "critic's estimate, first decision")
-    for panel, title, name in zip(panels, told, ("noise_rms", "value"), strict=True):
+    outcomes = {episode.number: episode.outcome for episode in run.episodes}
+    for panel, curve in zip(panels, (NOISE, VALUE), strict=True):
         for outcome, marker, colour in (
             ("success", "o", _COLOURS[0]),
             ("failure", "x", _COLOURS[1]),
         ):
-            points = [(e.number, getattr(e, name)) for e in shown if e.outcome == outcome]
-            known = np.array([point for point in points if np.isfinite(point[1])])
+            points = [point for point in curve.points(run) if outcomes[point[0]] == outcome]
+            known = np.array(points)
             if len(known):
                 panel.scatter(known[:, 0], known[:, 1], s=22, marker=marker, c=colour, lw=1.4)
         if not panel.collections:
             _say(panel, "nothing is known yet")
-        panel.set_title(title, loc="left", fontsize=12, fontweight="bold")
-        panel.set_xlabel("episode", fontsize=11)
+        panel.set_title(curve.title, loc="left", fontsize=12, fontweight="bold")
+        panel.set_xlabel(curve.step, fontsize=11)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[0].axhline(1.0, color=_COLOURS[4], linestyle=_DASHES[2], linewidth=1.4)
     return _png(figure)
@@ -116,30 +121,28 @@ def tool_path(points: Float64Array) -> str:
 
 
 def _draw_run(axes: Axes, run: RunData, colour: str, index: int) -> None:
-    counted = [e for e in run.steered if e.outcome in ("success", "failure")]
-    wins = np.array([e.outcome == "success" for e in counted], dtype=float)
-    if not len(wins):
+    if not (points := SUCCESS.points(run)):
         return
-    x = np.arange(1, len(wins) + 1)
-    windows = [wins[max(0, end - WINDOW) : end] for end in x]
-    rates = [float(window.mean()) for window in windows]
-    intervals = [wilson_interval(int(window.sum()), len(window)) for window in windows]
+    x, rates = zip(*points, strict=True)
+    trials = [min(WINDOW, end) for end in x]
+    intervals = [wilson_interval(round(r * n), n) for r, n in zip(rates, trials, strict=True)]
     low, high = zip(*intervals, strict=True)
     axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
     dashes = _DASHES[index % len(_DASHES)]
     axes.plot(x, rates, color=colour, linestyle=dashes, linewidth=2.4, label=run.name)
-    evaluated = np.array([episode.mode is Mode.EVAL for episode in counted])
+    evaluated = EVALUATIONS.points(run)
     # Outside of the curve's range, so that many of them hide nothing of it.
-    places, heights = x[evaluated], np.where(wins[evaluated] > 0, 1.035, -0.035)
+    places = [place for place, _ in evaluated]
+    heights = [1.035 if value else -0.035 for _, value in evaluated]
     axes.scatter(places, heights, marker="|", s=26, color=colour, clip_on=False)
 
 
 def _draw_base(axes: Axes, run: RunData, colour: str) -> None:
     count = run.count(run.base)
-    if count.trials:
+    if points := FROZEN.points(run):
         axes.axhspan(count.wilson_low, count.wilson_high, color=colour, alpha=0.07, linewidth=0)
         axes.axhline(
-            count.rate,
+            points[-1][1],
             color=colour,
             linestyle=_DASHES[2],
             linewidth=1.6,

@@ -37,6 +37,10 @@ class RunProgress:
         if status.code:
             self._hidden.add(status.episode)
 
+    def idle(self, idle_s: float, now_s: float) -> None:
+        """How long chunks were late all in all, see `Budget.idle`."""
+        self._budget.idle(idle_s, now_s)
+
     def hide(self, episodes: Iterable[int]) -> None:
         """Episodes of a comparison that was not over when the episode manager was started again."""
         self._hidden.update(episodes)

@@ -12,9 +12,11 @@ from statistics import fmean, median
 from typing import Any, Final
 
 from dsrl_core.errors import DsrlError
+from dsrl_core.evaluation.ab_report import said_of
 from dsrl_core.evaluation.budget import Activity, busy_s
 from dsrl_core.evaluation.rate_difference import RateDifference
 from dsrl_core.evaluation.rendering import rendered
+from dsrl_core.evaluation.run_curves import EVALUATIONS, FROZEN, MINUTES, NOISE, SUCCESS, VALUE
 from dsrl_core.evaluation.run_data import EpisodeFacts, RunData
 from dsrl_core.evaluation.run_figures import (
     curve_figure,
@@ -126,12 +128,16 @@ def render_run_report(
         chapters=chapters,
         curve=curve_figure(runs),
         latest=RECENT,
+        success_names=[curve.name for curve in (SUCCESS, EVALUATIONS, FROZEN)],
+        diagnostics_names=[curve.name for curve in (NOISE, VALUE)],
+        minutes_names={activity: curve.name for activity, curve in MINUTES.items()},
         differences=[
             RateDifference.of(chapters[0].run.name, _end(runs[0]), run.name, _end(run))
             for run in runs[1:]
         ],
         versions=versions,
         isnan=math.isnan,
+        said_of=said_of,
     )
 
 
@@ -222,7 +228,8 @@ def _strips(run: RunData, policy: PolicySpec | None) -> list[Strip]:
     columns = _tool_columns(policy)
     strips = []
     for episode in failures:
-        source = film_strip(_newest(episode.frames, policy)) if episode.frames else ""
+        frames = _newest(episode.frames, policy) or episode.film
+        source = film_strip(frames) if frames else ""
         has_way = not source and columns is not None and len(episode.observations) > 1
         path = tool_path(tool_points(episode, columns)) if has_way and columns else ""
         strips.append(Strip(episode, source, path))

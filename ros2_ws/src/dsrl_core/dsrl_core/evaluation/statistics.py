@@ -24,7 +24,16 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Wilson's score interval of a success rate; (0, 1) without trials. E. B. Wilson, 1927.
+    """Wilson's score interval of a success rate, corrected for continuity; (0, 1) without trials.
+
+    [N, method 4], and two limits more: that of a single success reaches down, and that of a single
+    failure up, to where the other outcome alone has 95 %. So it covers at least 95 % at every rate
+    and number of trials. Uncorrected it has 95 % on average over rates only; [N] alone falls to
+    94.5 % (1 trial) to 94.9 % (200) just beside those two limits.
+
+    References:
+        [N] Newcombe: Two-sided confidence intervals for the single proportion, Statistics in
+            Medicine 17 (1998).
 
     Raises:
         InvalidValue: a negative count, or more successes than trials.
@@ -37,18 +46,24 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
         return 0.0, 1.0
     # Not by scipy.stats: its import takes a second or two, for which the operator's window stood
     # still at the first label.
-    rate = successes / trials
-    middle = rate + _QUANTILE**2 / (2 * trials)
-    half = _QUANTILE * math.sqrt(rate * (1 - rate) / trials + _QUANTILE**2 / (4 * trials**2))
-    widened = 1 + _QUANTILE**2 / trials
-    low = (middle - half) / widened if successes else 0.0
-    high = (middle + half) / widened if successes < trials else 1.0
-    return low, high
+    return _lower_limit(successes, trials), 1.0 - _lower_limit(trials - successes, trials)
+
+
+def _lower_limit(successes: int, trials: int) -> float:
+    """Of a rate, with at least one trial."""
+    if successes == 0:
+        return 0.0
+    failures, square = trials - successes, _QUANTILE**2
+    root = square - 2 - 1 / trials + 4 * successes * (failures + 1) / trials
+    low = (2 * successes + square - 1 - _QUANTILE * math.sqrt(root)) / (2 * (trials + square))
+    if successes == 1:
+        low = min(low, 1.0 - CONFIDENCE ** (1 / trials))
+    return low
 
 
 @dataclass(frozen=True, config=_STRICT)
 class SuccessCount:
-    """Successes among trials, with Wilson's 95% interval of the rate."""
+    """Successes among trials, with Wilson's 95% interval of the rate, see `wilson_interval`."""
 
     successes: Count
     trials: Count

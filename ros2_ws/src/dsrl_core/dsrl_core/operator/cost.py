@@ -15,6 +15,7 @@ WORDS: Final[Mapping[Activity, str]] = {
     Activity.MOVING: "moving",
     Activity.RESETTING: "resetting",
     Activity.WAITING_PERSON: "waiting for a person",
+    Activity.WAITING_POLICY: "waiting for the policy",
     Activity.WAITING_LEARNER: "waiting for the learner",
     Activity.LABELLING: "waiting for a label",
     Activity.RECORDING: "writing to disk",

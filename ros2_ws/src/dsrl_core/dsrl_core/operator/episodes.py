@@ -50,7 +50,11 @@ class EpisodeRow:
     @property
     def graded(self) -> str:
         """The outcome, with its grade."""
-        return self.outcome if self.grade is None else f"{self.outcome} {self.grade:.2g}"
+        if self.grade is None:
+            return self.outcome
+        # Neither is it a failure to whoever gave it, nor does it count as a success.
+        word = "graded" if self.outcome == Outcome.FAILURE else self.outcome
+        return f"{word} {self.grade:.2g}"
 
 
 def episode_rows(heard: Heard) -> tuple[EpisodeRow, ...]:
@@ -67,12 +71,11 @@ def episode_rows(heard: Heard) -> tuple[EpisodeRow, ...]:
 def _row(heard: Heard, number: int, label: Label | None) -> EpisodeRow:
     seen = heard.seen.get(number)
     learned = heard.learner.ledger_entries if heard.learner else 0
-    is_graded = label is not None and label.reward not in (0.0, 1.0)
     return EpisodeRow(
         number,
         seen.mode if seen else "",
         label.outcome if label else _unlabelled(heard, number),
-        label.reward if label and is_graded else None,
+        label.reward if label and label.is_graded else None,
         label.author if label else "",
         label.entry if label else 0,
         label is not None and 0 < label.entry <= learned,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from dsrl_core.operator.heard import Heard
-from dsrl_core.status import INVALID, Phase, Waits
-from dsrl_core.types import Label, Mode, Outcome
+from dsrl_core.status import INVALID, RUN_AB, Phase, Waits
+from dsrl_core.types import Mode, Outcome
 
 
 class Action(StrEnum):
@@ -18,6 +18,7 @@ class Action(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     DISCARD = "discard"
+    GRADE = "grade"
     UNDO = "undo"
     STOP = "stop"
     START = "start"
@@ -32,6 +33,8 @@ class Asked(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     START = "start"
+    PLAN = "plan"
+    """What a run would be, which is not begun."""
     RUN = "run"
     PAUSE = "pause"
     GO_ON = "go_on"
@@ -49,7 +52,21 @@ class Order:
     supersedes: int = 0
     """Ledger entry that the author saw to hold for the episode; 0: none."""
     question: str = ""
-    """To be answered with yes before it is sent; empty: sent at once."""
+    """To be answered before it is sent; empty: sent at once."""
+    reward: float | None = None
+    """Of a graded label, 0 .. 1; None: what its outcome stands for."""
+    grades: tuple[float, ...] = ()
+    """Rewards that the question is about; empty: it is answered with yes or no."""
+
+    @property
+    def answers(self) -> tuple[tuple[str, Order], ...]:
+        """What the question may be answered with but no, and what is sent then."""
+        if not self.grades:
+            return (("Yes", replace(self, question="")),)
+        return tuple(
+            (f"{grade:g}", replace(self, question="", grades=(), reward=grade))
+            for grade in self.grades
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,10 @@ class RunWanted:
     seed: int = 0
     arms: tuple[str, ...] = ("base", "eval")
     """That a comparison is of."""
+    alpha: float = 0.05
+    """Share of such comparisons that may err."""
+    margin: float = 0.0
+    """Differences of success rates smaller than this do not matter; 0: every one does."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +110,8 @@ LABELS: Final[Mapping[Action, Outcome]] = {
     Action.FAILURE: Outcome.FAILURE,
     Action.DISCARD: Outcome.DISCARD,
 }
+GRADES: Final = (0.25, 0.5, 0.75)
+"""Of a task that was done in part."""
 _TEXTS: Final[Mapping[Outcome, str]] = {
     Outcome.SUCCESS: "Success",
     Outcome.FAILURE: "Failure",
@@ -97,12 +120,16 @@ _TEXTS: Final[Mapping[Outcome, str]] = {
 }
 _NO_GRAPH: Final = "no graph is heard"
 _LATER: Final = "Go on without a label? It can be given later, in the list."
+_GRADE: Final = "Grade"
+_NO_PRESENT: Final = "no episode runs or awaits a label; earlier ones: in the list"
+_HOW_MUCH: Final = "How much of the task was done? Learned from as that; in rates it is no success."
 _CLEAR: Final = "May the arm move again, is everybody clear of it?"
 
 
 def buttons(heard: Heard) -> dict[Action, Button]:
     """Every button, as it stands now."""
     found = {action: _label_present(heard, outcome) for action, outcome in LABELS.items()}
+    found[Action.GRADE] = _grade_present(heard)
     found[Action.UNDO] = _undo(heard)
     # Always: it is better asked for in vain than not at all.
     found[Action.STOP] = Button("STOP", Order(Asked.HOLD))
@@ -114,17 +141,33 @@ def buttons(heard: Heard) -> dict[Action, Button]:
 
 def relabel(heard: Heard, episode: int, outcome: Outcome) -> Button:
     """A label for any episode; `outcome` undo takes the one that holds back."""
-    text = _TEXTS[outcome]
-    if heard.is_silent:
-        return Button(text, None, _NO_GRAPH)
-    if _is_invalid(heard, episode):
-        return Button(text, None, f"episode {episode} is invalid: it can have no label")
-    holds = heard.standing().get(episode)
+    stands, holds = _label(heard, episode, outcome), heard.standing().get(episode)
+    if stands.order is None:
+        return stands
     if outcome is Outcome.UNDO and holds is None:
-        return Button(text, None, f"episode {episode} has no label")
-    if holds is not None and holds.outcome is outcome and not _is_graded(holds):
-        return Button(text, None, f"episode {episode} is labelled {outcome} already")
-    return Button(text, Order(Asked.LABEL, episode, outcome, holds.entry if holds else 0))
+        return Button(stands.text, None, f"episode {episode} has no label")
+    if holds is not None and holds.outcome is outcome and not holds.is_graded:
+        return Button(stands.text, None, f"episode {episode} is labelled {outcome} already")
+    return stands
+
+
+def regrade(heard: Heard, episode: int) -> Button:
+    """A grade for any episode: a failure that is worth something."""
+    stands = _label(heard, episode, Outcome.FAILURE)
+    order = stands.order and replace(stands.order, question=_HOW_MUCH, grades=GRADES)
+    return Button(_GRADE, order, stands.reason)
+
+
+def begin(wanted: RunWanted) -> Order:
+    """What is asked for first when a run is to begin: of a comparison how long it will take."""
+    return Order(Asked.PLAN if wanted.mode == RUN_AB else Asked.RUN)
+
+
+def follow_up(answer: Answer) -> Order | None:
+    """What is to be asked after an answer, before anything is sent; None: nothing."""
+    if answer.order.asked is Asked.PLAN and answer.accepted:
+        return Order(Asked.RUN, question=f"{answer.text}. Begin?")
+    return None
 
 
 def mark(heard: Heard) -> Button:
@@ -137,13 +180,29 @@ def mark(heard: Heard) -> Button:
     return Button("Mark", Order(Asked.LABEL, status.episode, Outcome.MARK))
 
 
+def _label(heard: Heard, episode: int, outcome: Outcome) -> Button:
+    """A label, whatever holds at present."""
+    text = _TEXTS[outcome]
+    if heard.is_silent:
+        return Button(text, None, _NO_GRAPH)
+    if _is_invalid(heard, episode):
+        return Button(text, None, f"episode {episode} is invalid: it can have no label")
+    holds = heard.standing().get(episode)
+    return Button(text, Order(Asked.LABEL, episode, outcome, holds.entry if holds else 0))
+
+
 def _label_present(heard: Heard, outcome: Outcome) -> Button:
     present = heard.present()
     if present is None and not heard.is_silent:
-        return Button(
-            _TEXTS[outcome], None, "no episode runs or awaits a label; earlier ones: in the list"
-        )
+        return Button(_TEXTS[outcome], None, _NO_PRESENT)
     return relabel(heard, -1 if present is None else present, outcome)
+
+
+def _grade_present(heard: Heard) -> Button:
+    present = heard.present()
+    if present is None and not heard.is_silent:
+        return Button(_GRADE, None, _NO_PRESENT)
+    return regrade(heard, -1 if present is None else present)
 
 
 def _undo(heard: Heard) -> Button:
@@ -202,8 +261,3 @@ def _is_invalid(heard: Heard, episode: int) -> bool:
     return (recorded is not None and recorded.end_reason == INVALID) or (
         seen is not None and seen.outcome == INVALID
     )
-
-
-def _is_graded(label: Label) -> bool:
-    """Whether plain success or failure would say something else."""
-    return label.reward not in (0.0, 1.0)

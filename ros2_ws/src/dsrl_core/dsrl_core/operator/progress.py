@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from dsrl_core.evaluation.statistics import wilson_interval
 from dsrl_core.operator.heard import Heard
@@ -24,7 +23,7 @@ class Rate:
     @staticmethod
     def of(name: str, count: tuple[int, int]) -> Rate:
         """From successes and episodes."""
-        return Rate(name, *count, *_interval(*count))
+        return Rate(name, *count, *wilson_interval(*count))
 
     @property
     def share(self) -> float:
@@ -39,12 +38,6 @@ class Rate:
             f"{self.share:.0%} ({self.low:.0%} to {self.high:.0%}), "
             f"{self.successes} of {self.episodes}"
         )
-
-
-@lru_cache(maxsize=256)
-def _interval(successes: int, episodes: int) -> tuple[float, float]:
-    """It takes a millisecond, and a view is made several times a second."""
-    return wilson_interval(successes, episodes)
 
 
 def rates_of(heard: Heard) -> tuple[Rate, ...]:

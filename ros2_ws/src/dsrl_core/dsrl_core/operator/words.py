@@ -78,11 +78,10 @@ def _of_phase(heard: Heard, status: EpisodeStatus) -> Sentence:
                 detail = "pausing: no further episode begins"
             return Sentence(Tone.MOVES, f"The arm plays {name}", detail)
         case Phase.AWAITING_LABEL:
-            return Sentence(
-                Tone.ASKS, f"How did {name} go?", status.message or "success, failure or discard"
-            )
+            answers = status.message or "success, failure, discard, or a grade"
+            return Sentence(Tone.ASKS, f"How did {name} go?", answers)
         case Phase.DONE:
-            return _of_done(status, name)
+            return _of_done(heard, status, name)
 
 
 def _of_ready(heard: Heard, status: EpisodeStatus, name: str) -> Sentence:
@@ -96,12 +95,15 @@ def _of_ready(heard: Heard, status: EpisodeStatus, name: str) -> Sentence:
     return Sentence(Tone.BUSY, f"Getting ready for {name}", status.message)
 
 
-def _of_done(status: EpisodeStatus, name: str) -> Sentence:
+def _of_done(heard: Heard, status: EpisodeStatus, name: str) -> Sentence:
     said = {INVALID: "is invalid", UNLABELLED: "is left unlabelled"}
     name = name[:1].upper() + name[1:]
     headline = f"{name} {said.get(status.outcome, f'is a {status.outcome}')}"
     if status.outcome == "discard":
         headline = f"{name} is discarded"
+    label = heard.standing().get(status.episode)
+    if label is not None and label.is_graded:
+        headline = f"{name} is graded {label.reward:.2g}"
     if status.waits_for == Waits.OPERATOR:
         return Sentence(Tone.ASKS, "Paused", f"{headline}; press Start to go on")
     return Sentence(Tone.BUSY, headline, status.message or "on its way to disk")
