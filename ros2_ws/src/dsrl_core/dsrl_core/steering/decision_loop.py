@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from dsrl_core.policies.backend import Encoded, PolicyBackend
 from dsrl_core.policies.direct_actions import DirectActions
 from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs import TaskSpec
+from dsrl_core.status import STEERED
+from dsrl_core.steering.preflight.noise_kinds import BASE, NoiseKind
 from dsrl_core.steering.search import Candidates, NoiseSearch
 from dsrl_core.steering.steering_model import SteeringModel, decoder_of, load_model
 from dsrl_core.steering.task_context import TaskContext
@@ -66,17 +69,23 @@ class DecisionLoop:
         self.weights_version = version
 
     def decide(
-        self, observation: Observation, episode: int, sequence: int, mode: Mode, episode_seed: int
+        self,
+        observation: Observation,
+        episode: int,
+        sequence: int,
+        mode: Mode,
+        episode_seed: int,
+        kind: NoiseKind = BASE,
     ) -> Decision:
-        """The decision of `mode` for one observation.
+        """The decision of `mode` for one observation; `kind` is of the mode `shaped` alone.
 
         Without weights every steered mode acts as the base policy does.
         """
         started = self._clock()
-        generator = stream(
-            self._run_seed, Purpose.DECISION, _MODE_NUMBER[mode], episode_seed, sequence
-        )
-        choice = self._choose(observation, mode, generator)
+        number = _MODE_NUMBER[mode]
+        index = (number, zlib.crc32(kind.name.encode())) if mode is Mode.SHAPED else (number,)
+        generator = stream(self._run_seed, Purpose.DECISION, *index, episode_seed, sequence)
+        choice = self._choose(observation, mode, kind, generator)
         return Decision(
             episode,
             sequence,
@@ -92,13 +101,16 @@ class DecisionLoop:
         )
 
     def _choose(
-        self, observation: Observation, mode: Mode, generator: np.random.Generator
+        self, observation: Observation, mode: Mode, kind: NoiseKind, generator: np.random.Generator
     ) -> _Choice:
-        if mode not in (Mode.ZERO, Mode.BASE) and self._steered is not None:
+        if mode in STEERED and self._steered is not None:
             return self._steered.choose(observation, mode, generator)
         shape = self._policy.spec.noise_shape
         if mode is Mode.ZERO:
             noise, source = np.zeros(shape, dtype=np.float32), "zero"
+        elif mode is Mode.SHAPED:
+            drawn = kind.sample(self._policy.spec, self._task.steering, generator, 1)
+            noise, source = drawn[0], kind.name
         else:
             # The policy as its makers meant it: of full shape and without our bound.
             noise, source = generator.standard_normal(shape, dtype=np.float32), "base"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from torch import Tensor
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import PolicySpec, SteeringSpec
 from dsrl_core.types import Float32Array
+
+if TYPE_CHECKING:
+    # Not loaded: the episode manager names kinds of noise, and has no other use for it.
+    from torch import Tensor
 
 
 class NoiseMap:

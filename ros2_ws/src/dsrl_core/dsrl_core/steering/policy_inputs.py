@@ -47,6 +47,9 @@ class DecisionInputs:
     sequence: int
     stamps_ns: Mapping[str, int]
     """By input: a field of `RobotInputs`, or a camera; of steps in the past by `past_name`."""
+    measured: tuple[float, ...] = ()
+    """The observation's values as they were measured, where it was rolled forward over committed
+    actions: the decision's own record has what was decided on. Otherwise empty: they are equal."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Seen:
 
     observation: Observation
     stamps_ns: Mapping[str, int]
+    measured: tuple[float, ...] = ()
+    """See `DecisionInputs`."""
 
 
 class PolicyInputs:
@@ -78,7 +83,7 @@ class PolicyInputs:
         period_ns = to_nanoseconds(policy.action.period_s)
         self._past = Past(policy.observation_steps, period_ns, age_max_ns)
         self._steps = policy.observation_steps
-        self._roll_forward = RollForward(policy)
+        self._roll_forward = RollForward(policy, robot)
 
     def put(self, name: str, stamp_ns: int, value: object) -> None:
         """Take a value of an input that is no image.
@@ -126,8 +131,10 @@ class PolicyInputs:
                 return None
             moments.append(self._moment({name: value for name, (_, value) in found.items()}))
             stamps_ns |= {past_name(name, step): found[name][0] for name in found}
-        observation = self._builder.build(stamp_ns, *moments)
-        return Seen(self._roll_forward(observation, request.committed), stamps_ns)
+        measured = self._builder.build(stamp_ns, *moments)
+        observation = self._roll_forward(measured, request.committed)
+        told = () if observation is measured else tuple(measured.values.tolist())
+        return Seen(observation, stamps_ns, told)
 
     def never_heard(self) -> str:
         """Inputs that have never come, for people; empty: none."""

@@ -31,6 +31,8 @@ def show(content: dict[str, Any], path: Path, console: Console | None = None) ->
         console.print(_titled("Kinds of noise, against the policy's own", _kinds(measured)))
         console.print(_titled("Time of a decision", _times(measured["time"])))
     console.print(_titled("Trials", _trials(content)))
+    if "robot" in content:
+        console.print(_titled("On the robot, in turn", _robot(content)))
     if content["reasons"]:
         console.print(_titled("What speaks against it", _reasons(content["reasons"])))
     advice = content["recommended"]
@@ -101,11 +103,7 @@ def _trials(content: dict[str, Any]) -> RenderableType:
     room = content["head_room"]
     if room is None:
         return Text("none that are labelled: nothing is known of the head-room")
-    table = Table("noise", "successes", "rate, 95 % (Wilson)")
-    for name, count in content["trials"].items():
-        rate = count["successes"] / count["trials"]
-        interval = f"{count['wilson_low']:.0%} to {count['wilson_high']:.0%}"
-        table.add_row(name, f"{count['successes']} of {count['trials']}", f"{rate:.0%}, {interval}")
+    table = _counts(content["trials"], {} if "robot" in content else content["against_base"])
     low, high = room["gain"]
     facts = Text(
         f"at {room['resets_both']} of {room['resets']} resets trials both succeeded and failed, at "
@@ -117,6 +115,27 @@ def _trials(content: dict[str, Any]) -> RenderableType:
     )
     assumed = Text("\n".join(f"- {assumption}" for assumption in room["assumptions"]), "dim")
     return Group(table, facts, assumed)
+
+
+def _counts(trials: dict[str, Any], against_base: dict[str, Any]) -> Table:
+    table = Table("noise", "successes", "rate, 95 % (Wilson)", "less its own, 95 % (Newcombe)")
+    for name, count in trials.items():
+        rate = count["successes"] / count["trials"]
+        interval = f"{count['wilson_low']:.0%} to {count['wilson_high']:.0%}"
+        less = _NO_VALUE
+        if other := against_base.get(name):
+            less = f"{other['difference']:+.0%}, {other['low']:+.0%} to {other['high']:+.0%}"
+        successes = f"{count['successes']} of {count['trials']}"
+        table.add_row(name, successes, f"{rate:.0%}, {interval}", less)
+    return table
+
+
+def _robot(content: dict[str, Any]) -> RenderableType:
+    found = content["robot"]
+    facts = Text("\n".join(f"not played: {reason}" for reason in found["left_out"]), "dim")
+    if not found["each"]:
+        return Text("the arm was left where it is: stop, without any motion")
+    return Group(_counts(content["compared"], content["against_base"]), facts)
 
 
 def _reasons(reasons: list[dict[str, str]]) -> RenderableType:

@@ -72,6 +72,8 @@ class Preflight:
     trials: dict[str, SuccessCount] = field(default_factory=dict)
     """By noise."""
     views: int = 0
+    compared: dict[str, SuccessCount] = field(default_factory=dict)
+    """Those by which noises are compared, where some were played in turn for that."""
 
 
 def examine(
@@ -122,8 +124,13 @@ def conclude(
     trials: Sequence[Trial],
     views: int,
     thresholds: Thresholds = THRESHOLDS,
+    in_turn: Sequence[Trial] | None = None,
 ) -> Preflight:
-    """With what labelled episodes say."""
+    """With what labelled episodes say.
+
+    `in_turn`: those of them that were played in a random order, so that nothing but the noise
+    differs between them; noises are compared by these alone. None: by all.
+    """
     room = None
     if measured.sensitivity and measured.determinism:
         room = estimate_head_room(
@@ -132,7 +139,9 @@ def conclude(
             measured.determinism.chance_share <= thresholds.chance_share_warn,
             thresholds.choices,
         )
-    return Preflight(task, policy, measured, room, _by_noise(trials), views)
+    by_noise = _by_noise(trials)
+    compared = by_noise if in_turn is None else _by_noise(in_turn)
+    return Preflight(task, policy, measured, room, by_noise, views, compared)
 
 
 def _by_noise(trials: Sequence[Trial]) -> dict[str, SuccessCount]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dsrl_core.evaluation.statistics import SuccessCount
+from dsrl_core.steering.preflight.noise_kinds import BASE_NOISE, HELD_NOISE
 from dsrl_core.steering.preflight.reset_rates import ResetRates
-from dsrl_core.steering.preflight.trials import BASE_NOISE, HELD_NOISE, Trial
+from dsrl_core.steering.preflight.trials import Trial
 
 ASSUMPTIONS = (
     "trials with one seed begin from equal resets",
@@ -28,7 +29,7 @@ class HeadRoom:
     """With Wilson's interval, as if all trials were from different resets."""
     base_low: float
     base_high: float
-    """The same, with repeated resets counted as such."""
+    """The same, wider by what repeated resets do not tell."""
     resets: int
     resets_both: int
     """Where some trials succeeded and others failed: there noise decides."""
@@ -60,7 +61,10 @@ def estimate_head_room(
     base = [trial for trial in unique if trial.noise == BASE_NOISE]
     if not base:
         return None
-    base_low, base_high = ResetRates(_counts(base)).base_rate()
+    counted = SuccessCount.of(sum(trial.success for trial in base), len(base))
+    low, high = ResetRates(_counts(base)).base_rate()
+    # The grid has no rates of 0 and 1; where every reset was tried once, Wilson's is exact.
+    base_low, base_high = min(low, counted.wilson_low), max(high, counted.wilson_high)
     counts = _counts(t for t in unique if t.noise in (BASE_NOISE, HELD_NOISE))
     rates = ResetRates(counts)
     low, median = rates.best_of(choices)
@@ -73,7 +77,7 @@ def estimate_head_room(
     elif not is_deterministic or differ:
         low = min(low, base_low)
     return HeadRoom(
-        SuccessCount.of(sum(trial.success for trial in base), len(base)),
+        counted,
         base_low,
         base_high,
         len(counts),

@@ -22,7 +22,7 @@ def judge(found: Preflight, thresholds: Thresholds) -> tuple[Reason, ...]:
     reasons = [
         *_of_measured(found.measured, found.task, thresholds),
         *of_head_room(found.head_room, thresholds),
-        *of_trials(found.trials),
+        *of_trials(found.compared),
     ]
     return tuple(sorted(reasons, key=lambda reason: reason.level is not Level.STOP))
 

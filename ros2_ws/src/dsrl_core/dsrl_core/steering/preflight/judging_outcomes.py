@@ -7,8 +7,8 @@ from typing import Final
 
 from dsrl_core.evaluation.statistics import SuccessCount
 from dsrl_core.steering.preflight.head_room import HeadRoom
+from dsrl_core.steering.preflight.noise_kinds import BASE_NOISE, HELD_NOISE
 from dsrl_core.steering.preflight.thresholds import Thresholds
-from dsrl_core.steering.preflight.trials import BASE_NOISE, HELD_NOISE
 from dsrl_core.steering.preflight.verdict import Level, Reason
 
 _P_WORSE: Final = 0.05

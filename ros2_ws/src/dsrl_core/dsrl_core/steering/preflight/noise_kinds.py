@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal, cast
 
 import numpy as np
 
+from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import PolicySpec, SteeringSpec
 from dsrl_core.steering.noise_map import NoiseMap
 from dsrl_core.types import Float32Array
 
 Draw = Literal["normal", "clipped", "box", "corners"]
 Shape = Literal["full", "repeated", "knots"]
+_NAME: Final = re.compile(
+    r"(?P<shape>full|repeated|knots (?P<knots>[1-9][0-9]*)), "
+    r"(?P<draw>clipped|box|corners) (?P<bound>[0-9.e+-]+)"
+)
+
+BASE_NOISE: Final = "base"
+"""The policy's own, of trials: `BASE` below."""
+HELD_NOISE: Final = "held"
+"""One N(0, I) noise, drawn at the start and played at every decision of the episode."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,28 @@ class NoiseKind:
         """`full`, `repeated` or `knots 2`, and what differs from N(0, I)."""
         shape = f"knots {self.knots}" if self.shape == "knots" else self.shape
         return shape if self.draw == "normal" else f"{shape}, {self.draw} {self.bound:g}"
+
+    @staticmethod
+    def named(name: str) -> NoiseKind:
+        """The kind of this name.
+
+        Raises:
+            InvalidValue: it names none.
+        """
+        if name == BASE.name:
+            return BASE
+        found = _NAME.fullmatch(name)
+        try:
+            bound = float(found["bound"]) if found else 0.0
+        except ValueError:
+            bound = 0.0
+        if found is None or not bound > 0:
+            raise InvalidValue(
+                f"kind of noise '{name}', expected one such as 'repeated, clipped 2.5', "
+                "'knots 2, clipped 1' or 'full'"
+            )
+        shape = cast(Shape, found["shape"].split()[0])
+        return NoiseKind(shape, bound, cast(Draw, found["draw"]), int(found["knots"] or 2))
 
     def map_for(self, policy: PolicySpec, steering: SteeringSpec) -> NoiseMap:
         """The noise map of this shape and bound over a policy."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from dsrl_core.steering.preflight.examination import Preflight
 from dsrl_core.steering.preflight.head_room import ASSUMPTIONS
 from dsrl_core.steering.preflight.thresholds import Thresholds
+from dsrl_core.steering.preflight.to_try import against_base
 from dsrl_core.steering.preflight.verdict import Reason, verdict_of
 
 FILE: Final = "preflight.json"
@@ -37,6 +38,8 @@ def to_json(
         if room is None
         else asdict(room) | {"gain": room.gain, "assumptions": ASSUMPTIONS},
         "trials": {name: asdict(count) for name, count in found.trials.items()},
+        "compared": {name: asdict(count) for name, count in found.compared.items()},
+        "against_base": {name: asdict(one) for name, one in against_base(found.compared).items()},
         "measured": asdict(measured),
         "thresholds": asdict(thresholds),
     }

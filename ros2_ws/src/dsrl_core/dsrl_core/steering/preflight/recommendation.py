@@ -24,17 +24,33 @@ class Recommendation:
 
 def objections(figures: ShapeFigures, own: ShapeFigures, thresholds: Thresholds) -> list[str]:
     """What speaks against a shape, beside the policy's own noise; each names its figure."""
-    found = []
-    if figures.off_support > thresholds.off_support_max:
-        found.append(
-            f"{figures.off_support:.0%} of its chunks lie where the policy's own hardly ever do "
-            f"(at most {thresholds.off_support_max:.0%})"
-        )
+    found = _off_support(figures, thresholds.off_support_max)
     if figures.seam_ratio > thresholds.seam_ratio_max:
         found.append(
             f"jumps between chunks are {figures.seam_ratio:.2f} times as large "
             f"(at most {thresholds.seam_ratio_max:g})"
         )
+    return found + _violence(figures, own, thresholds)
+
+
+def dangers(figures: ShapeFigures, own: ShapeFigures, thresholds: Thresholds) -> list[str]:
+    """Why a shape is not even to be tried on an arm: what seems to do a little harm may show there
+    whether it does."""
+    far = _off_support(figures, thresholds.box_off_support_max)
+    return far + _violence(figures, own, thresholds)
+
+
+def _off_support(figures: ShapeFigures, at_most: float) -> list[str]:
+    if figures.off_support <= at_most:
+        return []
+    return [
+        f"{figures.off_support:.0%} of its chunks lie where the policy's own hardly ever do "
+        f"(at most {at_most:.0%})"
+    ]
+
+
+def _violence(figures: ShapeFigures, own: ShapeFigures, thresholds: Thresholds) -> list[str]:
+    found = []
     if figures.refused > own.refused + thresholds.refused_stop:
         found.append(f"{figures.refused:.1%} of its chunks would be refused")
     if figures.untypical > own.untypical + thresholds.untypical_warn:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from dsrl_core.data.episode_store import EPISODES, EpisodeStore
@@ -12,8 +12,11 @@ from dsrl_core.steering.preflight.trials import Trial, trials_of
 from dsrl_core.types import Episode
 
 
-def read_recorded(folder: Path) -> tuple[Sequence[Episode], tuple[Trial, ...]]:
-    """The valid episodes of a folder, and which of them are labelled trials.
+def read_recorded(
+    folder: Path, numbers: Container[int] | None = None
+) -> tuple[Sequence[Episode], tuple[Trial, ...]]:
+    """The valid episodes of a folder, and which of them are labelled trials; `numbers`: of those
+    only.
 
     Raises:
         UnknownName: it holds no episodes.
@@ -23,7 +26,8 @@ def read_recorded(folder: Path) -> tuple[Sequence[Episode], tuple[Trial, ...]]:
     if not store_folder.is_dir():
         raise UnknownName("file or folder", EPISODES, _names(folder))
     store = EpisodeStore(store_folder)
-    episodes = [episode for number in store.numbers() if (episode := store.read(number)).is_valid]
+    wanted = [number for number in store.numbers() if numbers is None or number in numbers]
+    episodes = [episode for number in wanted if (episode := store.read(number)).is_valid]
     return episodes, trials_of(episodes, standing_labels(LedgerFollower(folder / LEDGER).new()))
 
 

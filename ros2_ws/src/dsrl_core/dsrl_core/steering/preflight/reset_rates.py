@@ -4,6 +4,11 @@ Every reset has a success rate of its own. A share `possible` of them has one ab
 a Beta distribution; at the others nothing ever succeeds. Outcomes at one reset are independent. The
 priors are flat: over the share, over the Beta's mean, and over how much resets differ (rho, 0: all
 alike, 1: each always succeeds or always fails). The posterior is taken on a grid, exactly.
+
+A flat prior alone does not hold what 95 % promises: where every reset was tried once, which tells
+nothing of the share, it rules out a share of 1 up to every fourth time, and base rates over 0.9
+likewise. So every interval also holds all that is likely: parameters whose likelihood is at least a
+seventh of the greatest (95 % of the likelihood ratio's chi square). The wider end of both counts.
 """
 
 from __future__ import annotations
@@ -20,6 +25,8 @@ _POSSIBLE: Final = (_EDGES[:-1] + _EDGES[1:]) / 2
 _MEAN: Final = (np.arange(25) + 0.5) / 25
 _RHO: Final = (np.arange(20) + 0.5) / 20
 _CREDIBLE: Final = 0.95
+_LIKELY: Final = 1.92
+"""Half the 95 % quantile of chi square with one degree of freedom."""
 
 
 class ResetRates:
@@ -42,6 +49,7 @@ class ResetRates:
             log_posterior += np.log(of_possible + never)
         weights = np.exp(log_posterior - log_posterior.max())
         self._weights: Float64Array = weights / weights.sum()
+        self._likely = log_posterior >= log_posterior.max() - _LIKELY
 
     def base_rate(self) -> tuple[float, float]:
         """95 % interval of the success rate over resets."""
@@ -49,14 +57,14 @@ class ResetRates:
 
     def best_of(self, choices: int) -> tuple[float, float]:
         """Success rate of one who may pick the best of so many episodes at each reset: the lower
-        end of the 95 % interval, and the median."""
+        end of the 95 % interval, and the posterior's median."""
         failing = np.exp(self._betaln(self._a, self._b + choices) - self._log_beta)
         values = _POSSIBLE[:, None, None] * (1.0 - failing)[None]
         return self._interval(values)[0], _quantile(values, self._weights, 0.5)
 
     def possible_at_most(self) -> float:
-        """Upper end of the shortest 95 % interval of the share of resets where success is possible
-        at all; 1 unless the data speak against it."""
+        """Upper end of the (shortest) 95 % interval of the share of resets where success is
+        possible at all; 1 unless the data speak against it."""
         mass = self._weights.sum(axis=(1, 2))
         sums = np.concatenate([[0.0], np.cumsum(mass)])
         best = (0, len(mass))
@@ -65,13 +73,15 @@ class ResetRates:
             # Of equally short ones the higher: nothing is ruled out that the data allow.
             if last <= len(mass) and last - first <= best[1] - best[0]:
                 best = (first, last)
-        return float(_EDGES[best[1]])
+        likely = np.flatnonzero(self._likely.any(axis=(1, 2)))
+        return float(_EDGES[max(best[1], int(likely.max()) + 1)])
 
     def _interval(self, values: Float64Array) -> tuple[float, float]:
         tail = (1.0 - _CREDIBLE) / 2
+        likely = np.broadcast_to(values, self._weights.shape)[self._likely]
         return (
-            _quantile(values, self._weights, tail),
-            _quantile(values, self._weights, 1.0 - tail),
+            min(_quantile(values, self._weights, tail), float(likely.min())),
+            max(_quantile(values, self._weights, 1.0 - tail), float(likely.max())),
         )
 
 

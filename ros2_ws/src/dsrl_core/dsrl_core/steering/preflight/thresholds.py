@@ -44,7 +44,8 @@ class Thresholds:
     """Share of a shape's chunks farther from every base chunk than 1 % of the base chunks are. Up
     to ten times as many is still mostly what the policy was trained to do."""
     box_off_support_max: float = 0.35
-    """The same for noises spread evenly over the whole box, which learning seldom plays."""
+    """The same for noises spread evenly over the whole box, which learning seldom plays. Also for
+    a shape that is to be tried on the arm."""
     seam_ratio_max: float = 1.5
     """Jump from a chunk to the next, against that of the base noise."""
     significant: float = 0.01

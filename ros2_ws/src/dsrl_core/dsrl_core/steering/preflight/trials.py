@@ -16,15 +16,12 @@ import numpy as np
 from dsrl_core.policies.backend import PolicyBackend
 from dsrl_core.seeding import Purpose, stream
 from dsrl_core.specs import SteeringSpec
-from dsrl_core.steering.preflight.noise_kinds import BASE, NoiseKind
+from dsrl_core.steering.preflight.noise_kinds import BASE, BASE_NOISE, HELD_NOISE, NoiseKind
 from dsrl_core.steering.preflight.views import encode
 from dsrl_core.types import Decision, Episode, Label, Mode, Observation, Outcome
 
 NOISE_KEY: Final = "preflight_noise"
 DRAW_KEY: Final = "preflight_draw"
-BASE_NOISE: Final = "base"
-HELD_NOISE: Final = "held"
-"""One N(0, I) noise, drawn at the start and played at every decision of the episode."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,9 @@ def trials_of(episodes: Iterable[Episode], labels: Mapping[int, Label]) -> tuple
             continue
         decisions = [s.decision for s in episode.steps if not s.decision.is_final]
         noise = episode.metadata.get(NOISE_KEY, "")
-        if not noise and decisions and all(d.source == BASE_NOISE for d in decisions):
-            noise = BASE_NOISE
+        sources = {decision.source for decision in decisions}
+        if not noise and (sources == {BASE_NOISE} or episode.mode is Mode.SHAPED):
+            noise = sources.pop() if len(sources) == 1 else ""
         if noise:
             # Told, or by what was fed first: equal resets and noises are a replay, known or not.
             fed = decisions[0].noise.tobytes() if decisions else b""
