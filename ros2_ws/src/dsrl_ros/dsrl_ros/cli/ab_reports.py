@@ -33,6 +33,7 @@ def write_ab_reports(run: RunData, versions: Mapping[str, str], open_early: bool
         facts = AbFacts(
             title,
             planned_at=planned.planned_at,
+            seal=planned.seal,
             forecast=expectation(planned.rule, planned.pairs),
             resets_match=planned.resets_match,
             versions=versions,

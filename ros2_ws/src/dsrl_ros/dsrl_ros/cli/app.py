@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "report": "report",
     "doctor": "doctor",
     "preflight": "preflight",
+    "sweep": "sweep",
+    "keystore": "keystore",
 }
 """The module here in which each is a function of that name."""
 GROUPS: Final = ("episodes", "policy")

@@ -10,24 +10,36 @@ import typer
 
 from dsrl_core.errors import DsrlError
 from dsrl_core.operator.heard import Heard
-from dsrl_core.operator.orders import Action, Answer, Asked, Order, RunWanted, mark, relabel
+from dsrl_core.operator.orders import (
+    Action,
+    Answer,
+    Asked,
+    Order,
+    RunWanted,
+    begin,
+    follow_up,
+    mark,
+    regrade,
+    relabel,
+)
 from dsrl_core.operator.view import OperatorView, view_of
 from dsrl_core.types import Mode, Outcome
 from dsrl_ros.cli.keys import Keys
-from dsrl_ros.cli.options import Namespace
+from dsrl_ros.cli.options import Alpha, Margin, Namespace
 from dsrl_ros.start_run import ARMS
 
 KEYS: Final = {
     "s": Action.SUCCESS,
     "f": Action.FAILURE,
     "d": Action.DISCARD,
+    "g": Action.GRADE,
     "u": Action.UNDO,
     " ": Action.STOP,
     "\n": Action.START,
     "p": Action.PAUSE,
     "e": Action.END,
 }
-"""A capital S, F, D or U is for the episode that j and k chose."""
+"""A capital S, F, D, G or U is for the episode that j and k chose."""
 _CHOSEN: Final = {
     "S": Outcome.SUCCESS,
     "F": Outcome.FAILURE,
@@ -35,7 +47,10 @@ _CHOSEN: Final = {
     "U": Outcome.UNDO,
 }
 _LEAVE: Final = "q"
+_YES: Final = "y"
+_NO: Final = "n"
 _MARK: Final = "m"
+_GRADE_CHOSEN: Final = "G"
 _TURN_S: Final = 0.05
 _FRAME_S: Final = 0.2
 
@@ -69,17 +84,25 @@ class Desk:
         self._heard = self._link.heard()
         self.view = view_of(self._heard)
         for answer in self._link.answers():
-            if self._question is None:
+            if (order := follow_up(answer)) is not None:
+                self._ask_for(order, "")
+            elif self._question is None:
                 said = answer.text or "done"
                 self.words = said if answer.accepted else f"refused: {said}"
+
+    @property
+    def asks(self) -> bool:
+        """Whether a question stands."""
+        return self._question is not None
 
     def press(self, key: str) -> bool:
         """A key; whether the person wants to leave."""
         question, self._question = self._question, None
-        if question is not None and key in ("y", "n"):
+        answers = _answers(question)
+        if key in answers or (question is not None and key == _NO):
             self.words = ""
-            if key == "y":
-                self._link.send(question)
+            if key in answers:
+                self._link.send(answers[key])
         elif key in KEYS:
             button = self.view.buttons[KEYS[key]]
             self._ask_for(button.order, button.reason)
@@ -88,6 +111,9 @@ class Desk:
             self._ask_for(stands.order, stands.reason)
         elif key in _CHOSEN and self.chosen >= 0:
             stands = relabel(self._heard, self.chosen, _CHOSEN[key])
+            self._ask_for(stands.order, stands.reason)
+        elif key == _GRADE_CHOSEN and self.chosen >= 0:
+            stands = regrade(self._heard, self.chosen)
             self._ask_for(stands.order, stands.reason)
         elif key in ("j", "k"):
             self._choose(1 if key == "j" else -1)
@@ -100,9 +126,13 @@ class Desk:
             self.words = reason
         elif order.question:
             self._question = order
-            self.words = f"{order.question}  y: yes, n: no"
+            choices = zip(_answers(order), order.answers, strict=True)
+            keys = ", ".join(f"{key}: {text.lower()}" for key, (text, _) in choices)
+            self.words = f"{order.question}  {keys}, {_NO}: no"
         else:
             self.words = "stop asked for" if order.asked is Asked.HOLD else "…"
+            if order.asked is Asked.RUN:
+                order = begin(self._link.run_wanted)
             self._link.send(order)
 
     def _choose(self, step: int) -> None:
@@ -113,6 +143,14 @@ class Desk:
         self.chosen = numbers[min(max(place, 0), len(numbers) - 1)]
 
 
+def _answers(question: Order | None) -> dict[str, Order]:
+    """What each key would send in answer."""
+    if question is None:
+        return {}
+    keys = [str(number + 1) for number in range(len(question.grades))] or [_YES]
+    return dict(zip(keys, (order for _, order in question.answers), strict=True))
+
+
 def console(
     author: Annotated[str, typer.Option(help="Whose name labels bear. [default: yours]")] = "",
     mode: Annotated[str, typer.Option(help="Run that a start begins.")] = str(Mode.TRAIN),
@@ -121,6 +159,8 @@ def console(
     arms: Annotated[
         tuple[str, str], typer.Option(help="That mode ab compares, such as eval@12 eval@40.")
     ] = ARMS,
+    alpha: Alpha = 0.05,
+    margin: Margin = 0.0,
     namespace: Namespace = "",
 ) -> None:
     """Operate a running graph from the terminal, full-screen. q leaves; the graph goes on."""
@@ -136,7 +176,7 @@ def console(
         if not keys.is_interactive or not terminal.is_terminal:
             raise DsrlError("the console needs a terminal; for scripts there is ./dsrl label")
         link = OperatorLink(node, author or getpass.getuser())
-        link.run_wanted = RunWanted(mode, episodes, seed, arms)
+        link.run_wanted = RunWanted(mode, episodes, seed, arms, alpha, margin)
         desk = Desk(link)
         with Live(console=terminal, screen=True, auto_refresh=False) as live:
             drawn_s = 0.0

@@ -40,6 +40,7 @@ _SHOWN: Final = (
         ("s", Action.SUCCESS),
         ("f", Action.FAILURE),
         ("d", Action.DISCARD),
+        ("g", Action.GRADE),
         ("u", Action.UNDO),
         ("space", Action.STOP),
     ),
@@ -50,6 +51,9 @@ _SHOWN: Final = (
     ),
 )
 _BAR: Final = 20
+_WIDTH_MIN: Final = 74
+"""Letters of a line of words in the smallest terminal."""
+_WORDS_MAX: Final = 5
 
 
 def screen(desk: Desk) -> RenderableType:
@@ -66,8 +70,10 @@ def screen(desk: Desk) -> RenderableType:
         Layout(Panel(_numbers(view), title="run", border_style="grey50")),
         Layout(_Episodes(view, desk.chosen)),
     )
-    keys = Group(_keys(view), _line(desk.words, "bold"))
-    layout.split_column(*parts, body, Layout(keys, size=3))
+    # What is asked must be read to its end.
+    words = Text(desk.words, style="bold") if desk.asks else _line(desk.words, "bold")
+    room = min(_WORDS_MAX, 1 + len(desk.words) // _WIDTH_MIN) if desk.asks else 1
+    layout.split_column(*parts, body, Layout(Group(_keys(view), words), size=2 + room))
     return layout
 
 
@@ -146,7 +152,7 @@ class _Episodes:
         sign, colour = _OUTCOMES.get(row.outcome, ("?", "gold1"))
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append("▶" if row.episode == self._chosen else " ")
-        text.append(f"{sign} {row.episode:>4} {row.outcome:<10} ", style=colour)
+        text.append(f"{sign} {row.episode:>4} {row.graded:<11} ", style=colour)
         detail = " ".join(filter(None, (row.mode, row.author)))
         text.append(f"! {row.other}" if row.conflict else detail, style="grey70")
         return text
@@ -165,5 +171,5 @@ def _keys(view: OperatorView) -> RenderableType:
             text.append(f"{key} {button.text}", style=style)
             text.append("  ")
         lines.append(text)
-    lines[-1].append("jk+SFDU earlier ones  q quit", style="grey62")
+    lines[-1].append("jk+SFDGU earlier ones  q quit", style="grey62")
     return Group(*lines)

@@ -21,9 +21,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs: JSON on stan
 
 def list_(run: Run, as_json: AsJson = False) -> None:
     """Every episode: how it ended, what was said of it, how long it was."""
-    from dsrl_core.evaluation.run_data import read_run
+    from dsrl_core.evaluation.run_data import RunReader
 
-    data = read_run(run)
+    data = RunReader(run, for_curves=True).read()
     rows = [_row(episode) for episode in data.episodes]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
@@ -52,9 +52,11 @@ def show(
     """One episode: its decisions, and everything that was ever said of it."""
     from dsrl_core.data.episode_store import EPISODES, EpisodeStore
     from dsrl_core.errors import UnknownName
-    from dsrl_core.evaluation.run_data import read_run
+    from dsrl_core.evaluation.run_data import RunReader
 
-    episodes = {episode.number: episode for episode in read_run(run).episodes}
+    episodes = {
+        episode.number: episode for episode in RunReader(run, for_curves=True).read().episodes
+    }
     if number not in episodes:
         raise UnknownName(f"episode (in {run})", str(number), map(str, episodes))
     facts = episodes[number]
@@ -158,7 +160,7 @@ def _row(episode: EpisodeFacts) -> dict[str, Any]:
         "actions_played": episode.steps,
         "duration_s": round(episode.duration_s, 2),
         "weights": None if episode.code else episode.weights_version,
-        "cameras": "yes" if episode.frames else "no",
+        "cameras": "yes" if episode.has_images else "no",
     }
 
 

@@ -35,14 +35,14 @@ def serve(
     endpoint: Annotated[
         str | None,
         typer.Option(
-            help="ZeroMQ in the websocket's place, e.g. tcp://0.0.0.0:5555 or ipc://FILE."
+            help="In the websocket's place, e.g. tcp://0.0.0.0:5555 with --keys, or ipc://FILE."
         ),
     ] = None,
     keys: Annotated[
         Path | None, typer.Option(help="The server's folder that `./dsrl policy keys` made.")
     ] = None,
 ) -> None:
-    """Serve a policy until Ctrl+C, by openpi's websocket protocol or over ZeroMQ with keys."""
+    """Serve a policy until Ctrl+C, by openpi's websocket protocol or to machines with keys."""
     if endpoint is None and keys is not None:
         raise DsrlError("--keys are for --endpoint; a websocket takes --token-file")
     if endpoint is not None and token_file is not None:

@@ -8,11 +8,16 @@ from typing import Annotated
 
 import typer
 
+from dsrl_ros.cli.options import Namespace
+
 
 def preflight(
     recorded: Annotated[
         Path | None,
-        typer.Argument(help="Folder of a run or import: observations, and labels if there are."),
+        typer.Argument(
+            help="Folder of a run or import: observations, and labels if there are. "
+            "[default: with --robot the graph's own]"
+        ),
     ] = None,
     task: Annotated[str, typer.Option(help="Task file.")] = "franka_pick",
     policy: Annotated[
@@ -30,12 +35,23 @@ def preflight(
             "with one noise held for an episode, and as many with the recommended noise.",
         ),
     ] = 24,
+    robot: Annotated[
+        bool,
+        typer.Option(
+            "--robot",
+            help="Then play episodes of each noise on the running graph, blinded; somebody labels. "
+            "Unless the verdict is stop before that.",
+        ),
+    ] = False,
+    each: Annotated[
+        int, typer.Option(min=1, max=100, help="With --robot: episodes of each noise.")
+    ] = 8,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of noises and resets.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
             help="Where preflight.json, and simulated episodes, go. [default: the recorded folder; "
-            "with --sim a new one in runs/]"
+            "with --sim a new one in runs/, with --robot the graph's]"
         ),
     ] = None,
     observations: Annotated[
@@ -45,6 +61,7 @@ def preflight(
         int, typer.Option(min=8, max=512, help="How many of each kind, at each observation.")
     ] = 64,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    namespace: Namespace = "",
 ) -> None:
     """Measure what noise does to a policy's actions, and what choosing it could gain.
 
@@ -59,8 +76,10 @@ def preflight(
     from dsrl_ros.preflight.command import Asked, perform
     from dsrl_ros.preflight.display import show
 
-    if sim == (recorded is not None):
-        raise InvalidValue("give either the folder of a run or import, or --sim")
+    if sim == (recorded is not None or robot):
+        raise InvalidValue(
+            "give either the folder of a run or import, or --sim, or, on a running graph, --robot"
+        )
     known = catalog()
     spec = known.task(task)
     asked = Asked(
@@ -72,6 +91,8 @@ def preflight(
         episodes,
         seed,
         Effort(observations, noises),
+        each if robot else 0,
+        namespace,
     )
     content, folder = perform(asked, lambda text: typer.echo(text, err=True))
     write(folder / FILE, content)

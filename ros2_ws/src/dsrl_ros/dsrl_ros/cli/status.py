@@ -38,6 +38,7 @@ def status(namespace: Namespace = "") -> None:
         "nodes": ", ".join(nodes),
         "safety": _safety(client.safety),
         "policy": f"{policy.name} (sha256 {policy.sha256[:12]}…)" if policy else "not served",
+        "chunks": _chunks(client.chunks),
         "episode": f"{episode.episode} {episode.phase.name}, {_shown(episode)}",
         "waits for": episode.waits_for,
         "run": f"{episode.run_done} of {total} done{', paused' if episode.paused else ''}",
@@ -111,6 +112,19 @@ def _safety(safety: SafetyStatus | None) -> str:
             f"99 % within {1e3 * safety.period_p99_s:.1f} ms of each other"
         )
     return "\n".join(lines)
+
+
+def _chunks(told: dict[str, str]) -> str:
+    """How long the policy takes to answer, and whether the arm waits for it."""
+    if told.get("answers", "0") == "0":
+        return ""
+    lead = told["asked ahead"]
+    when = "at a chunk's end" if lead == "no" else f"{lead} ahead"
+    return (
+        f"answers within {told['latest answers, slowest']} (median "
+        f"{told['latest answers, median']}), asked for {when}\n"
+        f"the arm stands still between chunks in {told['idle between chunks']} of the time"
+    )
 
 
 def _steering(learner: LearnerStatus) -> str:

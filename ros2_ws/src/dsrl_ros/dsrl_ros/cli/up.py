@@ -11,14 +11,18 @@ from rich.console import Console
 
 from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.errors import InvalidValue
+from dsrl_core.evaluation.ab_rule import asked_rule
 from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, told_in_advance
 from dsrl_core.learning.prior import Prior
-from dsrl_core.status import RUN_AB, EpisodeStatus, Phase
+from dsrl_core.status import RUN_AB, RUN_MODES, EpisodeStatus, Phase
 from dsrl_core.steering.kept_weights import KeptWeights
 from dsrl_core.types import Mode
+from dsrl_ros.cells import robots_asked_for
 from dsrl_ros.cli.keys import Keys
-from dsrl_ros.cli.options import Namespace
+from dsrl_ros.cli.options import Alpha, Margin, Namespace
+from dsrl_ros.cli.up_beside_robot import run_beside_robot
 from dsrl_ros.client import GraphClient
+from dsrl_ros.graph import GPU, ONE, ROBOT, GraphOptions, describe, part_of
 from dsrl_ros.namespaces import where
 from dsrl_ros.paths import domain
 from dsrl_ros.session import GraphSession, SessionOptions
@@ -44,7 +48,7 @@ def up(
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Seed of the run.")] = 0,
     mode: Annotated[
         str,
-        typer.Option(help=f"Run: {', '.join([*Mode, RUN_AB])}. {RUN_AB} compares two, blinded."),
+        typer.Option(help=f"Run: {', '.join(RUN_MODES)}. {RUN_AB} compares two, blinded."),
     ] = str(Mode.TRAIN),
     episodes: Annotated[
         int, typer.Option(min=0, help=f"0: until stopped. With {RUN_AB} the most pairs.")
@@ -52,6 +56,8 @@ def up(
     arms: Annotated[
         tuple[str, str], typer.Option(help=f"What {RUN_AB} compares: base, zero, eval or actor.")
     ] = ARMS,
+    alpha: Alpha = 0.05,
+    margin: Margin = 0.0,
     prior: Annotated[
         list[Path] | None,
         typer.Option(
@@ -66,17 +72,47 @@ def up(
         bool, typer.Option("--joy", help="Take a joystick's buttons (docs/operator.md).")
     ] = False,
     namespace: Namespace = "",
+    robots: Annotated[
+        str, typer.Option(help="So many robots with one learner, or their names: left,right.")
+    ] = "",
+    auto: Annotated[
+        bool, typer.Option("--auto", help="The automatic operator labels; in simulation only.")
+    ] = False,
+    machine: Annotated[
+        str,
+        typer.Option(
+            help=f"Of two machines, {ROBOT} (what must be beside the arm) or {GPU} (all else; it "
+            "begins the run); docs/cells.md."
+        ),
+    ] = ONE,
 ) -> None:
     """Start the graph and run episodes; label each from another terminal."""
     compared = arms if mode == RUN_AB else ()
     # Refused before anything starts.
     kept = KeptWeights(out).versions()
-    asked = requested_run(mode, episodes, seed, 0, compared, kept)
+    asked = requested_run(mode, episodes, seed, 0, compared, kept, asked_rule(alpha, margin))
     plan = f"Comparison: {told_in_advance(asked)}\n" if isinstance(asked, ComparisonRun) else ""
     overrides = [*(param or ()), *_prior(prior or [])]
-    options = SessionOptions(policy, sim, realtime, viewer, False, tuple(overrides), namespace, joy)
+    options = SessionOptions(policy, sim, realtime, viewer, auto, tuple(overrides), namespace, joy)
+    if machine not in (ONE, ROBOT, GPU) or (robots and machine != ONE):
+        raise InvalidValue(
+            f"--machine is '{machine}', expected {ONE}, {ROBOT} or {GPU}, of one robot"
+        )
+    if robots:
+        # Here, because it imports this module.
+        from dsrl_ros.cli.up_several import RunAsked, up_several
+
+        several = GraphOptions(
+            task, out.absolute(), seed=seed, robots=robots_asked_for(robots), **vars(options)
+        )
+        up_several(several, RunAsked(mode, episodes, compared, (alpha, margin)), plan)
+        return
     console = Console()
-    with GraphSession(task, out, seed, options) as session:
+    graph = describe(GraphOptions(task, out.absolute(), seed=seed, **vars(options)))
+    if machine == ROBOT:
+        run_beside_robot(part_of(graph, machine), console)
+        return
+    with GraphSession.of(part_of(graph, machine)) as session:
         first = EpisodeStore(out / EPISODES).next_number()
         console.print(
             f"The graph is up on {where(domain(), namespace)}; everything goes to {out}.\n{plan}"
@@ -86,7 +122,7 @@ def up(
             highlight=False,
             soft_wrap=True,
         )
-        session.client.begin(mode, episodes, seed, first, compared)
+        session.client.begin(mode, episodes, seed, first, compared, (alpha, margin))
         _narrate(session, console)
 
 
@@ -114,7 +150,7 @@ def _narrate(session: GraphSession, console: Console) -> None:
             status = client.status
             if status is None:
                 continue
-            text = _sentence(status, client.sees_success)
+            text = sentence(status, client.sees_success)
             if text and text != last:
                 last = text
                 console.print(text, highlight=False, soft_wrap=True)
@@ -140,7 +176,7 @@ def heed(keys: Keys, client: GraphClient, console: Console) -> None:
     console.print(message or "done", highlight=False, soft_wrap=True)
 
 
-def _sentence(status: EpisodeStatus, sees_success: bool) -> str:
+def sentence(status: EpisodeStatus, sees_success: bool) -> str:
     """What a person wants to know of the present state."""
     number = f"Episode {status.episode}"
     if status.phase is Phase.RUNNING:
