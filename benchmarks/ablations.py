@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from seed_runs import count, measure
+from seed_runs import measure
 from variants import VARIANTS
 
 from dsrl_core.catalog import POLICIES_VARIABLE, Catalog
@@ -34,6 +34,7 @@ from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.types import Float32Array, Mode
 from dsrl_sim.assembly import make_rollout
 from dsrl_sim.imperfect_picker import imperfect_picker, is_pick_over
+from dsrl_sim.online_run import count
 from dsrl_sim.policy_making import Recipe, make
 
 TASK, POLICY = "franka_pick", "franka_pick_flow"

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from seed_runs import count
 
 from dsrl_core.catalog import Catalog
 from dsrl_core.learning.learner import TASK_KEY, LearnedTask, Learner
@@ -29,6 +28,7 @@ from dsrl_core.seeding import reset_seed
 from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.types import Label, Mode, Outcome
 from dsrl_sim.assembly import make_rollout
+from dsrl_sim.online_run import count
 
 TASKS = ("franka_pick", "franka_place")
 EPISODES = 30

@@ -6,7 +6,8 @@ from typing import Any
 from launch import LaunchDescription
 
 from dsrl_ros import launching, launching_cell
-from dsrl_ros.launching import GPU, ONE, ROBOT, RUN_ARGUMENTS, RVIZ_ARGUMENT, Values, argument
+from dsrl_ros.graph import GPU, ONE, ROBOT
+from dsrl_ros.launching import RUN_ARGUMENTS, RVIZ_ARGUMENT, Values, argument
 from dsrl_ros.launching_cell import CAMERA_ARGUMENTS, CELL_ARGUMENTS
 
 ARGUMENTS = (
@@ -28,6 +29,7 @@ def start(value: Values) -> list[Any]:
     """franka_ros2 and the graph at once; the robot's settings, controller and run in turn."""
     machine = value("machine")
     options = value.options(simulated=False)
+    launching_cell.check_several(value, options, machine)
     robot = launching_cell.robot_of(options)
     brings_up = value.flag("bringup") and machine != GPU
     around = launching_cell.bringup(value, robot) if brings_up else []
@@ -39,7 +41,7 @@ def start(value: Values) -> list[Any]:
     if brings_up:
         active = launching_cell.controller(value, robot, run)
         told = ["--task", options.task, "--arm-prefix", options.arm_prefix]
-        run = [launching.step(value, "prepare_robot", told, [active])]
+        run = [launching.step(value("namespace"), "prepare_robot", told, [active])]
     return [*around, *nodes, *run]
 
 

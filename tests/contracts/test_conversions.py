@@ -97,6 +97,7 @@ SAMPLES: dict[type, list[Any]] = {
     DecisionInputs: [
         DecisionInputs(7, 3, {"tool_pose": STAMP_NS, "wrist": 2**62}),
         DecisionInputs(0, 0, {}),
+        DecisionInputs(7, 4, {"tool_pose": STAMP_NS}, (0.5, float(np.float32(0.1)))),
     ],
     DecisionStep: [
         DecisionStep(decision(4, 0.5), 4),
@@ -125,6 +126,9 @@ SAMPLES: dict[type, list[Any]] = {
             "K7",
             True,
             str(Waits.LABEL),
+            "cell",
+            "/data/run",
+            "repeated, clipped 2.5" if mode is Mode.SHAPED else "",
         )
         for phase in Phase
         for mode in Mode
@@ -136,7 +140,7 @@ SAMPLES: dict[type, list[Any]] = {
     ],
     SafetyStatus: [
         SafetyStatus(
-            True, "force", "41 N", (("reach", 2), ("workspace", 5)), 2**40, 3, 0.5, STAMP_NS
+            True, "force", "41 N", (("reach", 2), ("workspace", 5)), 2**40, 3, 0.5, STAMP_NS, 2.5
         ),
         SafetyStatus(),
     ],

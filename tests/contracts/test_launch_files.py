@@ -23,7 +23,7 @@ from dsrl_core.errors import DsrlError
 from dsrl_core.specs import RobotSpec
 from dsrl_core.specs.robot import CommandPath
 from dsrl_ros import prepare_robot, topics
-from dsrl_ros.graph import CORE, KINDS, GraphOptions
+from dsrl_ros.graph import CORE, KINDS, ON_ROBOT_MACHINE, GraphOptions
 from dsrl_ros.wire_names import driver_name
 
 ROOT = Path(__file__).parents[2]
@@ -149,8 +149,9 @@ def test_what_is_missing_is_named_with_how_to_install_it(modules: Mapping[str, A
     assert named <= set(modules["launching"]._INSTALL)
 
 
-def test_nodes_of_one_machine_are_nodes_of_the_graph(modules: Mapping[str, Any]) -> None:
-    assert {kind.name for kind in CORE} > modules["launching"].ON_ROBOT_MACHINE
+def test_nodes_of_one_machine_are_nodes_of_the_graph() -> None:
+    assert set(KINDS) > ON_ROBOT_MACHINE
+    assert {kind.name for kind in CORE} & ON_ROBOT_MACHINE == {"chunk_player"}
 
 
 def test_every_command_path_has_a_controller_for_the_robots_joints(

@@ -86,7 +86,7 @@ def test_node_has_its_parameters_with_ranges_and_they_are_read_only(context: Con
     assert values.repeat_s == node.get_parameter("repeat_s").value == 0.5
     descriptor = node.describe_parameter("repeat_s")
     assert descriptor.read_only
-    assert descriptor.floating_point_range[0].to_value == 10.0
+    assert descriptor.floating_point_range[0].to_value == 60.0
     assert "wall clock" in descriptor.description
     assert node.describe_parameter("camera_width").integer_range[0].from_value == 16
     result = node.set_parameters([Parameter("repeat_s", value=1.0)])[0]

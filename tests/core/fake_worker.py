@@ -12,10 +12,12 @@ import sys
 import time
 
 import numpy as np
-import zmq
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.policies.backend import Encoded, PolicyBackend, check_decode, check_observations
+from dsrl_core.policies.wire.stream import Numbered
+from dsrl_core.policies.wire.stream_server import StreamClients
+from dsrl_core.policies.wire.switchboard import Line
 from dsrl_core.policies.workers.serving import main
 from dsrl_core.specs import PolicySpec
 from dsrl_core.types import Float32Array, UInt8Array
@@ -74,11 +76,12 @@ def load(spec: PolicySpec) -> PolicyBackend:
 
 
 def _answer_garbage(endpoint: str) -> None:
-    socket = zmq.Context().socket(zmq.ROUTER)
-    socket.bind(endpoint)
+    clients = StreamClients(endpoint, 5.0)
     while True:
-        identity, number, *_ = socket.recv_multipart()
-        socket.send_multipart([identity, number, b"\xc1 no msgpack"])
+        waiting: dict[Line[Numbered], Numbered] = {}
+        clients.wait(waiting, 1.0)
+        for client, (number, _) in waiting.items():
+            clients.answer(client, number, [b"\xc1 no msgpack"])
 
 
 if __name__ == "__main__":

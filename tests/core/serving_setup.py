@@ -115,7 +115,7 @@ def small_openpi_policy(folder: Path) -> PolicySpec:
 
 
 def small_remote_policy(folder: Path) -> PolicySpec:
-    """Behind ZeroMQ, until `end_servers`."""
+    """Behind a socket, until `end_servers`."""
     spec, endpoint = small_vision_policy(folder), f"ipc://{folder / 'elsewhere'}"
     _SERVED.append(
         ServingThread(lambda: load_policy(spec), lambda backend: PolicyServer(backend, endpoint))
@@ -129,5 +129,7 @@ def end_servers() -> None:
         _SERVED.pop().close()
 
 
-def zmq_server(endpoint: str, keys: ServerKeys | None = None) -> Callable[[PolicyBackend], Server]:
+def policy_server(
+    endpoint: str, keys: ServerKeys | None = None
+) -> Callable[[PolicyBackend], Server]:
     return lambda backend: PolicyServer(backend, endpoint, keys)

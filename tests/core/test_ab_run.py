@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from dsrl_core.data.ledger import LabelLedger
 from dsrl_core.data.timeline import Timeline
 from dsrl_core.episode_manager import EpisodeManager
-from dsrl_core.errors import DsrlError, InvalidFile
+from dsrl_core.errors import DsrlError, InvalidFile, InvalidValue
+from dsrl_core.evaluation.ab_rule import StopRule, asked_rule
 from dsrl_core.evaluation.ab_run import (
     ComparisonRun,
     read_plans,
@@ -225,6 +227,28 @@ def test_length_is_told_in_advance() -> None:
     assert "6 episodes, which are too few" in told_in_advance(few)
     expected = "base against eval@0: 16 episodes at least, 60 at most, 26 in the median if 30%"
     assert told_in_advance(many).startswith(expected)
+    assert "errs in 5% at most; " in told_in_advance(many)
+
+
+def test_a_stricter_rule_takes_longer_and_is_sealed_with_the_plan(tmp_path: Path) -> None:
+    strict = requested_run("ab", 30, 7, 0, ["base", "eval"], (), asked_rule(0.001, 0.2))
+    assert isinstance(strict, ComparisonRun)
+    told = told_in_advance(strict)
+    assert "errs in 0.1% at most, and differences below 20 points count as none" in told
+    least = re.search(r"(\d+) episodes at least", told)
+    assert least is not None
+    assert int(least[1]) > 16
+    write_plan(tmp_path, strict, 0, resets_match=True)
+    (planned,) = read_plans(tmp_path)
+    assert planned.rule == StopRule(0.001, 0.2)
+    assert planned.plan == strict.plan
+
+
+@pytest.mark.parametrize(("alpha", "margin"), [(1.0, 0.0), (-0.1, 0.0), (0.05, 1.0), (0.05, -0.2)])
+def test_a_rule_that_means_nothing_is_refused(alpha: float, margin: float) -> None:
+    with pytest.raises(InvalidValue, match="expected between 0 and 1"):
+        asked_rule(alpha, margin)
+    assert asked_rule(0.0, 0.0) == StopRule()
 
 
 def test_key_is_opened_once(tmp_path: Path) -> None:

@@ -10,15 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsrl_core.control.ahead import AheadByLatency
-from dsrl_core.errors import InvalidFile, InvalidValue
-from dsrl_core.steering.roll_forward import RollForward, require_ahead
-from dsrl_core.types import Observation
+from dsrl_core.control.reference import LEAD_NS
+from dsrl_core.errors import InvalidValue
 from tests.core.chunk_player_setup import HORIZON, ROW, T0, TICK, Bench, rows
 from tests.core.steering_setup import CATALOG
 
 CHUNK_TICKS = HORIZON * ROW // TICK
-SPEC = CATALOG.policy("franka_pick_flow")
+MS = 1_000_000
 
 
 class Ahead(Bench):
@@ -71,6 +69,43 @@ def test_the_motion_is_that_of_chunks_that_came_at_once() -> None:
     np.testing.assert_allclose(ways[2], ways[0], atol=1e-9)
 
 
+def way_of_tool(early_ns: int) -> np.ndarray:
+    """Where a robot's tool is led, by ticks, with a second chunk that comes so long before the
+    first one ends."""
+    bench = Bench(robot=CATALOG.robot("fr3"))
+    bench.player.ask_ahead(2)
+    chunk, points, begun_ns = rows(0.01, 0.0, 0.0), [], None
+    while len(points) < 2 * HORIZON * ROW // bench.period_ns:
+        end_ns = None if begun_ns is None else begun_ns + HORIZON * ROW
+        tick = bench.player.tick(bench.now, bench.measured)
+        if bench.player.pending is not None and (end_ns is None or bench.now >= end_ns - early_ns):
+            assert bench.player.load(bench.decision(chunk)) is None
+        if begun_ns is None and bench.player.pending is None:
+            begun_ns = bench.now + bench.period_ns
+        elif begun_ns is not None:
+            points.append(bench.tool)
+        bench.measured = tick.set_point.joint_positions
+        bench.now += bench.period_ns
+    return np.array(points)
+
+
+@pytest.mark.parametrize("early_ms", [50, 80, 150])
+def test_a_chunk_that_comes_40_ms_early_makes_no_difference(early_ms: int) -> None:
+    np.testing.assert_allclose(way_of_tool(early_ms * MS), way_of_tool(200 * MS), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("early_ms", [30, 20, 10])
+def test_one_that_comes_later_but_in_time_costs_a_little_way_and_no_stop(early_ms: int) -> None:
+    """The arm has begun to brake: it is never behind by more than it goes in 40 ms."""
+    late, early = way_of_tool(early_ms * MS), way_of_tool(200 * MS)
+    speed_m_s = 0.01 / (ROW * 1e-9)
+    behind_m = np.abs(late - early).max()
+    assert 0 < behind_m < speed_m_s * LEAD_NS * 1e-9
+    np.testing.assert_allclose(late[-10:], early[-10:], rtol=0, atol=1e-4)
+    around_the_seam = slice(HORIZON * ROW // (20 * MS), None)
+    assert np.diff(late[:, 0])[around_the_seam].min() > 0.3 * speed_m_s * 0.01
+
+
 def test_what_is_committed_are_the_actions_that_are_left() -> None:
     player = Ahead(2, [0])
     chunk = rows(0.01, 0.0, 0.0) * np.arange(1, HORIZON + 1)[:, None]
@@ -81,6 +116,17 @@ def test_what_is_committed_are_the_actions_that_are_left() -> None:
     assert (request.reason, request.sequence) == ("ahead", 1)
     assert request.previous_steps_executed == HORIZON
     np.testing.assert_allclose(request.committed, chunk[2:].astype(np.float32))
+
+
+@pytest.mark.parametrize("rate_hz", [60, 70, 125, 400])
+def test_so_it_is_where_ticks_do_not_fall_on_the_beginnings_of_actions(rate_hz: int) -> None:
+    robot = replace(CATALOG.robot("fr3"), set_point_period_s=1.0 / rate_hz)
+    bench = Bench(robot=robot)
+    bench.player.ask_ahead(2)
+    chunk = rows(0.01, 0.0, 0.0)
+    while len(bench.requests) < 4:
+        bench.tick(chunk)
+    assert [len(request.committed) for request in bench.requests] == [0, 2, 2, 2]
 
 
 @given(
@@ -138,71 +184,3 @@ def test_a_chunk_that_comes_too_late_is_waited_for_at_rest() -> None:
 def test_more_actions_than_a_chunk_has_cannot_be_asked_ahead(actions: int) -> None:
     with pytest.raises(InvalidValue, match=f"expected 0 to {HORIZON}"):
         Bench().player.ask_ahead(actions)
-
-
-# What is decided on.
-
-
-def seen(width_m: float) -> Observation:
-    values = np.arange(9, dtype=np.float32) / 10
-    values[4] = width_m
-    return Observation(5, values)
-
-
-def committed(width_m: float) -> tuple[tuple[float, ...], ...]:
-    return ((0.01, 0.0, -0.02, 0.1, width_m), (0.01, 0.02, 0.0, 0.1, width_m))
-
-
-def test_an_observation_is_rolled_over_what_is_committed() -> None:
-    before = seen(0.08)
-    rolled = RollForward(SPEC)(before, committed(0.08))
-    np.testing.assert_allclose(
-        rolled.values[:3] - before.values[:3], [0.02, 0.02, -0.02], atol=1e-6
-    )
-    assert rolled.values[3] == pytest.approx(before.values[3] + 0.2)
-    np.testing.assert_array_equal(rolled.values[4:], before.values[4:])
-    assert rolled.stamp_ns == 5
-
-
-def test_what_a_closed_gripper_holds_goes_where_the_tool_goes() -> None:
-    before = seen(0.04)
-    rolled = RollForward(SPEC)(before, committed(0.0))
-    np.testing.assert_allclose(
-        rolled.values[5:8] - before.values[5:8], [0.02, 0.02, -0.02], atol=1e-6
-    )
-    assert rolled.values[8] == pytest.approx(before.values[8] + 0.2)
-    assert rolled.values[4] == before.values[4]  # as wide as what it holds
-
-
-def test_a_gripper_that_closed_on_nothing_holds_nothing() -> None:
-    before = seen(0.001)
-    rolled = RollForward(SPEC)(before, committed(0.0))
-    np.testing.assert_array_equal(rolled.values[4:], before.values[4:])
-
-
-def test_a_gripper_that_is_opened_will_be_open() -> None:
-    rolled = RollForward(SPEC)(seen(0.04), committed(0.08))
-    assert rolled.values[4] == pytest.approx(0.08)
-    np.testing.assert_array_equal(rolled.values[5:], seen(0.04).values[5:])
-
-
-def test_without_anything_committed_nothing_changes() -> None:
-    before = seen(0.08)
-    assert RollForward(SPEC)(before, ()) is before
-
-
-def test_a_policy_that_sees_the_past_is_not_asked_ahead() -> None:
-    require_ahead(SPEC)
-    with pytest.raises(InvalidFile, match="2 observations in a row"):
-        require_ahead(replace(SPEC, observation_steps=2))
-
-
-def test_it_is_asked_as_early_as_the_slowest_of_the_latest_answers_took() -> None:
-    ahead = AheadByLatency(horizon=8, row_ns=100_000_000)
-    assert ahead.after(40_000_000) == 1
-    assert ahead.after(150_000_000) == 2
-    assert ahead.after(10_000_000) == 2
-    assert ahead.after(10_000_000_000) == 8
-    for _ in range(20):
-        last = ahead.after(10_000_000)
-    assert last == 1

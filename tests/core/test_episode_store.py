@@ -271,7 +271,7 @@ def test_the_rest_of_an_interrupted_write_is_set_aside_and_is_no_episode(tmp_pat
     code = (
         "import os, sys; from pathlib import Path\n"
         "from dsrl_core.data.episode_store import EpisodeStore\n"
-        "with EpisodeStore(Path(sys.argv[1]))._partial('episode_000012') as partial:\n"
+        "with EpisodeStore(Path(sys.argv[1])).partial('episode_000012') as partial:\n"
         "    (partial / 'half.mcap').write_text('half')\n"
         "    os.kill(os.getpid(), 9)\n"
     )
@@ -285,6 +285,6 @@ def test_the_rest_of_an_interrupted_write_is_set_aside_and_is_no_episode(tmp_pat
 
 def test_opening_the_store_leaves_a_write_in_progress_alone(tmp_path) -> None:
     store = EpisodeStore(tmp_path)
-    with store._partial("episode_000001") as partial:
+    with store.partial("episode_000001") as partial:
         assert EpisodeStore(tmp_path).set_aside == ()
         assert partial.exists()

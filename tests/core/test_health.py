@@ -30,7 +30,7 @@ def test_all_that_a_person_asks_first_is_there() -> None:
     values = learner_health(LearnerStatus(31, 4650, guard=guard), "fr3").values
     assert values["weights version"] == "31"
     assert values["restored from version"] == "12"
-    assert values["success, frozen policy"] == "3 of 10 (30%, 95% interval 11% to 60%)"
+    assert values["success, frozen policy"] == "3 of 10 (30%, 95% interval 8% to 65%)"
     assert values["success, latest training"].startswith("18 of 20 (90%")
     assert health.values["alarm 2"] == "b"
 

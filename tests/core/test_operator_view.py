@@ -8,7 +8,17 @@ from dataclasses import replace
 import pytest
 
 from dsrl_core.operator.heard import Heard, see
-from dsrl_core.operator.orders import Action, Asked, Order, relabel
+from dsrl_core.operator.orders import (
+    Action,
+    Answer,
+    Asked,
+    Order,
+    RunWanted,
+    begin,
+    follow_up,
+    regrade,
+    relabel,
+)
 from dsrl_core.operator.view import OperatorView, view_of
 from dsrl_core.operator.words import Tone
 from dsrl_core.status import EpisodeStatus, Phase, SafetyStatus, Waits
@@ -60,7 +70,37 @@ def test_a_graded_success_can_be_made_a_full_one() -> None:
     half = replace(heard.entries[0], reward=0.5)
     heard = replace(heard, entries=(half, *heard.entries[1:]))
     assert relabel(heard, 0, Outcome.SUCCESS).order is not None
-    assert "0.5" in view_of(heard).episodes[-1].words
+    assert view_of(heard).episodes[-1].words == "success 0.5 by anna"
+
+
+def test_any_episode_can_be_graded_which_asks_how_much_and_is_told_as_a_grade() -> None:
+    heard = scenes.awaiting()
+    asked = order(view_of(heard), Action.GRADE)
+    assert "How much" in asked.question
+    sent = [chosen for _, chosen in asked.answers]
+    assert [chosen.reward for chosen in sent] == [0.25, 0.5, 0.75]
+    assert {(chosen.question, chosen.outcome) for chosen in sent} == {("", Outcome.FAILURE)}
+    assert relabel(heard, 11, Outcome.FAILURE).order is None
+    assert regrade(heard, 11).order is not None, "a plain failure"
+    assert regrade(heard, 8).order is not None, "another grade"
+    assert "invalid" in regrade(scenes.held(), 12).reason
+    rows = {row.episode: row for row in view_of(heard).episodes}
+    assert rows[8].words == "graded 0.5 by anna"
+    graded = replace(heard.entries[8], episode=12, entry=13)
+    done = changed(replace(heard, entries=(*heard.entries, graded)), phase=Phase.DONE)
+    assert view_of(done).sentence.headline == "Episode 12 is graded 0.5"
+
+
+def test_a_comparison_is_begun_only_after_its_length_was_told() -> None:
+    assert begin(RunWanted("train")) == Order(Asked.RUN)
+    plan = begin(RunWanted("ab", 30))
+    assert plan == Order(Asked.PLAN)
+    asked = follow_up(Answer(plan, True, "at most 60 episodes"))
+    assert asked is not None
+    assert asked.question == "at most 60 episodes. Begin?"
+    assert asked.answers == (("Yes", Order(Asked.RUN)),)
+    assert follow_up(Answer(plan, False, "no such arm")) is None
+    assert follow_up(Answer(Order(Asked.RUN), True, "begun")) is None
 
 
 def test_a_conflict_is_told_until_somebody_names_the_other_entry() -> None:

@@ -74,6 +74,25 @@ def test_stamps_of_what_was_seen_stay_when_more_comes() -> None:
     assert seen.observation.images[1, 0, 0, 0] == 2
 
 
+def test_what_was_measured_is_told_beside_what_is_decided_on() -> None:
+    policy = catalog().policy("franka_pick_flow")
+    inputs = PolicyInputs(policy, ROBOT, AGE_MAX_NS)
+    inputs.put("tool_pose", 1000, POSE)
+    inputs.put("object_pose", 1000, POSE)
+    inputs.put("gripper_width_m", 1000, 0.08)
+    now = inputs.observe(request(1000, 1), exact=False)
+    assert now is not None
+    assert now.measured == ()
+
+    committed = ((0.0, 0.0, -0.02, 0.0, 0.08),)
+    ahead = ChunkRequest(1000, 1, 1, 4, "ahead", committed=committed)
+    seen = inputs.observe(ahead, exact=False)
+
+    assert seen is not None
+    assert seen.measured == tuple(now.observation.values.tolist())
+    assert seen.observation.values[2] == pytest.approx(seen.measured[2] - 0.02)
+
+
 def test_what_is_too_old_is_named() -> None:
     inputs = seeing()
     inputs.put_image("scene", 990, picture(1))

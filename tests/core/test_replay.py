@@ -55,6 +55,18 @@ def test_a_correction_changes_the_reward() -> None:
     assert corrected.rewards(0)[0].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("end_reason", ["ended", "deadline"])
+def test_a_grade_is_the_reward_and_all_that_comes_of_the_episode(end_reason: str) -> None:
+    half = label(0, Outcome.FAILURE, 0.5)
+    rewards, discounts = replay(half, end_reason=end_reason).rewards(0)
+    assert rewards.tolist() == [0.0, 0.0, 0.5]
+    assert discounts[-1] == 0.0, "half done and more to come would be worth more than done"
+    plain = replay(failure(0), end_reason=end_reason).rewards(0)[1]
+    assert (plain[-1] == 0.0) == (end_reason == "ended")
+    costly = RewardSpec("step_cost", discount=0.9, timeout_is_terminal=False)
+    assert replay(half, reward=costly).rewards(0)[0].tolist() == [-1.0, -1.0, -0.5]
+
+
 def test_the_same_episode_twice_counts_once() -> None:
     filled = replay(success(0))
     filled.add(random_episode(0))

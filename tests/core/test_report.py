@@ -78,7 +78,7 @@ def test_every_value_of_the_summary_is_told(summary: Summary, folder: Path) -> N
         "97 / 100",
         "46 / 50",
         "99 / 100",
-        "27.3 – 45.8 %",
+        "26.8 – 46.3 %",
         "20 / 25",
         "143 s",
         "2310 s",

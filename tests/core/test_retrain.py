@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.data.ledger import LabelLedger
 from dsrl_core.errors import InvalidFile, InvalidValue
 from dsrl_core.learning.guard import GuardConfig
-from dsrl_core.learning.learner import LearnedTask
+from dsrl_core.learning.learner import LearnedTask, Learner
 from dsrl_core.learning.prior import Prior, read_ledger
 from dsrl_core.learning.retrain import METRICS, WEIGHTS, changed, read_config, retrain
 from dsrl_core.learning.run_record import RunRecord, about_run, read_versions
@@ -241,3 +242,37 @@ def test_an_earlier_episode_that_does_not_fit_is_refused_and_the_others_are_used
     (told,) = operator.run.refused_prior
     assert str(folder) in told
     assert "task of episode 1 'pour'; available: franka_pick" in told
+
+
+def test_the_replay_is_that_of_the_live_learner_row_by_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live from memory and from bags: the same rows, rewards and discounts in the same order."""
+    made: list[Learner] = []
+
+    class Kept(Learner):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            made.append(self)
+
+    monkeypatch.setattr("dsrl_core.learning.retrain.Learner", Kept)
+    live = live_run(tmp_path).run.learner
+    retrain(tmp_path, learned(tmp_path), 0, tmp_path / "out")
+
+    (found,) = made
+    mine, theirs = live._data, found._data
+    # Corrected and undone labels: episode 3 is drawn as a failure now, 5 not at all.
+    assert [number for _, number in mine.episodes()] == [1, 2, 3, 4, 6, 8]
+    assert theirs.episodes() == mine.episodes()
+    for key in mine.episodes():
+        assert theirs.rows_of(key) == mine.rows_of(key)
+    for name in (*mine.MEMBERS, "ends", "prior"):
+        torch.testing.assert_close(
+            theirs.column(name), mine.column(name), rtol=0, atol=0, equal_nan=True
+        )
+    seen = torch.arange(int(mine.column("after").max()) + 1)
+    assert torch.equal(theirs.features(seen), mine.features(seen))
+    assert float(mine.column("rewards")[mine.rows_of((0, 3))].sum()) == 0.0
+    draws = [np.random.default_rng(4) for _ in range(2)]
+    drawn = [data.sample(draw, 64).rows for data, draw in zip((mine, theirs), draws, strict=True)]
+    assert torch.equal(*drawn)

@@ -45,6 +45,29 @@ def test_time_goes_to_what_is_waited_for() -> None:
     assert (seconds[Activity.MOVING], seconds[Activity.LABELLING]) == (4.0, 1.5)
 
 
+def test_late_chunks_are_told_apart_from_moving() -> None:
+    budget = Budget()
+    budget.see(EpisodeStatus(phase=Phase.RUNNING), 0.0)
+    budget.idle(7.0, 0.0)  # of before this process was started
+    budget.idle(7.5, 4.0)
+    seconds = budget.seconds(4.0)
+    assert (seconds[Activity.MOVING], seconds[Activity.WAITING_POLICY]) == (3.5, 0.5)
+    budget.idle(0.25, 5.0)  # the chunk player was started again
+    seconds = budget.seconds(5.0)
+    assert (seconds[Activity.MOVING], seconds[Activity.WAITING_POLICY]) == (4.25, 0.75)
+    budget.idle(100.0, 5.0)  # more than there was: a clock of its own
+    assert sum(budget.seconds(5.0).values()) == 5.0
+
+
+def test_late_chunks_are_in_the_timeline_and_an_older_one_is_read(tmp_path: Path) -> None:
+    Timeline(tmp_path).add(EpisodeStatus(phase=Phase.RUNNING), 1.25)
+    path = tmp_path / TIMELINE_FILE
+    moment = json.loads(path.read_text())
+    del moment["idle_s"]
+    path.write_text(path.read_text() + json.dumps(moment) + "\n")
+    assert [moment.idle_s for moment in read_timeline(tmp_path)] == [1.25, 0.0]
+
+
 def test_time_that_nobody_saw_is_not_counted() -> None:
     budget = Budget()
     budget.see(EpisodeStatus(phase=Phase.RUNNING), 0.0)

@@ -10,7 +10,13 @@ import pytest
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.policies.backend import Encoded
-from dsrl_core.policies.serving import Request, Rhythm, Serving, UnknownEncoding
+from dsrl_core.policies.serving import (
+    ENCODINGS_OF_ONE_MAX,
+    Request,
+    Rhythm,
+    Serving,
+    UnknownEncoding,
+)
 from dsrl_core.types import Float32Array, UInt8Array
 from tests.core.serving_setup import Looking, Watched, looking_policy
 from tests.core.vision_setup import random_views
@@ -118,6 +124,16 @@ def test_what_was_used_least_recently_is_forgotten(policy: Watched) -> None:
     )
     assert [answer.chunks is not None for answer in answers] == [True, False, True]
     assert isinstance(answers[1].error, UnknownEncoding)
+
+
+def test_of_each_robot_only_the_newest_observations_are_kept(policy: Watched) -> None:
+    serving = Serving(policy)
+    serving.answer([request_of(policy, 0, key=b"other")], ["another robot"])
+    for number in range(ENCODINGS_OF_ONE_MAX + 1):
+        serving.answer([request_of(policy, 0, key=b"%d" % number)], ["robot"])
+    keys = (b"other", b"0", b"1")
+    answers = serving.answer([Request(key, noises=NOISES[:1]) for key in keys])
+    assert [answer.chunks is not None for answer in answers] == [True, False, True]
 
 
 @dataclass(frozen=True)

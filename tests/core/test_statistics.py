@@ -6,23 +6,46 @@ import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 
 from dsrl_core.errors import InvalidValue
 from dsrl_core.evaluation.exact_interval import clopper_pearson_interval
 from dsrl_core.evaluation.statistics import CONFIDENCE, Latency, SuccessCount, wilson_interval
 from dsrl_core.types import Outcome
 
+BESIDE = (-1e-9, 1e-9)
+
 
 @given(st.integers(1, 2000), st.data())
-def test_interval_agrees_with_scipys(trials: int, data: st.DataObject) -> None:
+def test_interval_is_scipys_but_for_the_limits_beside_a_single_outcome(
+    trials: int, data: st.DataObject
+) -> None:
     successes = data.draw(st.integers(0, trials))
-    expected = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
-    assert wilson_interval(successes, trials) == pytest.approx(expected, abs=1e-12)
+    expected = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilsoncc")
+    low, high = wilson_interval(successes, trials)
+    if successes == 1:
+        assert low <= expected.low + 1e-12
+    else:
+        assert low == pytest.approx(expected.low, abs=1e-12)
+    assert (1.0 - high, 1.0 - low) == pytest.approx(
+        wilson_interval(trials - successes, trials), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("trials", [1, 2, 3, 5, 8, 13, 20, 34, 50, 89, 100, 150, 200])
+def test_interval_never_covers_less_than_it_says_at_any_rate(trials: int) -> None:
+    successes = np.arange(trials + 1)
+    low, high = np.array([wilson_interval(int(s), trials) for s in successes]).T
+    # Coverage is least just beside the limits themselves.
+    rates = np.concatenate([np.linspace(0, 1, 1001), *(e + d for e in (low, high) for d in BESIDE)])
+    rates = rates[(rates >= 0) & (rates <= 1)]
+    covers = (low <= rates[:, None]) & (rates[:, None] <= high)
+    assert (binom.pmf(successes, trials, rates[:, None]) * covers).sum(axis=1).min() >= CONFIDENCE
 
 
 def test_a_rate_makes_no_window_wait_for_a_large_import() -> None:

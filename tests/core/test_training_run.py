@@ -15,7 +15,7 @@ from dsrl_core.learning.guard import GuardConfig
 from dsrl_core.learning.training_run import TrainingRun
 from dsrl_core.policies import load_policy
 from dsrl_core.steering.decision_loop import DecisionLoop
-from dsrl_core.types import Label, Mode, Observation, Outcome
+from dsrl_core.types import Episode, Label, Mode, Observation, Outcome
 from tests.core.steering_setup import small_learner, small_policy, small_task
 from tests.core.training_run_setup import STEERING, Operator, episode_of, label_of
 
@@ -206,16 +206,17 @@ def test_bad_input_is_refused_by_name_and_training_goes_on_as_without_it(
 
 
 def test_a_label_for_an_episode_that_is_gone_is_refused(tmp_path: Path) -> None:
-    operator = Operator(tmp_path)
-    operator.take(episode_of(4))
-    lost = TrainingRun(small_learner(tmp_path, **STEERING), operator.episodes.__getitem__, [4])
-    lost.feed._read = lambda number: episode_of(number) if number == 4 else missing(number)
+    lost = TrainingRun(
+        small_learner(tmp_path, **STEERING),
+        lambda number: episode_of(number) if number == 4 else missing(number),
+        [4],
+    )
     lost.labelled([label_of(2), label_of(4)])
     assert "2" in lost.feed.refused[2]
     assert (lost.learner.episodes, lost.feed.entries) == (1, 2)
 
 
-def missing(number: int) -> object:
+def missing(number: int) -> Episode:
     from dsrl_core.errors import UnknownName
 
     raise UnknownName("episode", str(number), ["4"])

@@ -21,6 +21,7 @@ from dsrl_sim.cell import Cell
 
 TASK = "franka_pick"
 WAIT_S = 30.0
+TRIES = 3
 IDLE, MOVE = FrankaRobotState.ROBOT_MODE_IDLE, FrankaRobotState.ROBOT_MODE_MOVE
 ROBOT = catalog().robot("fr3")
 HOME = np.array(ROBOT.start_joint_positions_rad)
@@ -57,7 +58,14 @@ class Arm:
         return ended.result()
 
     def go(self, joints: Float64Array) -> Any:
-        return self.end(self.begin(joints))
+        """A whole return; again where the machine left another process no time to say that it
+        lives, which holds the arm."""
+        for _ in range(TRIES):
+            answer = self.end(self.begin(joints))
+            if "(lost_" not in answer.result.message:
+                break
+            self.cell.resume()
+        return answer
 
     def is_at(self, joints: Float64Array) -> bool:
         return bool(np.abs(self.positions - joints).max() <= JOINT_TOLERANCE_RAD)

@@ -39,12 +39,13 @@ SUCCEEDED = GoalStatus.STATUS_SUCCEEDED
 class SimProcess:
     """`franka_sim` with small images."""
 
-    def __init__(self, folder: Path, lock_step: bool = False) -> None:
+    def __init__(self, folder: Path, lock_step: bool = False, **more: str | float) -> None:
         # Nobody else's graph may be on this domain meanwhile.
         self._domain = DomainLock(domain())
         self._log = (folder / "franka_sim.log").open("w")
         command = [sys.executable, "-m", "dsrl_sim.nodes.franka_sim", "--ros-args"]
         values = {"lock_step": str(lock_step).lower(), "camera_width": 64, "camera_height": 48}
+        values |= more
         for name, value in values.items():
             command += ["-p", f"{name}:={value}"]
         self._process = subprocess.Popen(
@@ -62,7 +63,8 @@ class SimProcess:
 class Client:
     """Hears the arm's state, and asks things of it."""
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, patience_s: float = PATIENCE_S, is_told: bool = True) -> None:
+        """`is_told`: the arm tells its state by itself, which is waited for."""
         self._context = Context()
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self.node = Node("sim_face_client", context=self._context)
@@ -77,15 +79,18 @@ class Client:
         self.node.create_subscription(JointState, "franka/joint_states", self._on_joints, 10)
         self.target = self.node.create_publisher(JointState, "target_joint", 1)
         self.push = self.node.create_publisher(WrenchStamped, "franka_sim/push", 1)
-        self.wait("the arm's state", lambda: self.mode != 0, patience_s)
+        if is_told:
+            self.wait("the arm's state", lambda: self.mode != 0, patience_s)
 
     @staticmethod
     @contextmanager
-    def of_process(folder: Path, lock_step: bool = False) -> Iterator[Client]:
-        """A client of a process that runs meanwhile."""
-        process = SimProcess(folder, lock_step)
+    def of_process(
+        folder: Path, lock_step: bool = False, is_told: bool = True, **more: str | float
+    ) -> Iterator[Client]:
+        """A client of a process that runs meanwhile; `more`: of its parameters."""
+        process = SimProcess(folder, lock_step, **more)
         try:
-            client = Client()
+            client = Client(is_told=is_told)
             yield client
             client.close()
         finally:

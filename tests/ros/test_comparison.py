@@ -11,6 +11,7 @@ import pytest
 
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.errors import DsrlError
+from dsrl_core.evaluation.ab_rule import StopRule
 from dsrl_core.evaluation.ab_run import read_plans, recorded_test
 from dsrl_core.status import RUN_AB, Phase
 from dsrl_core.steering.kept_weights import KeptWeights
@@ -21,7 +22,11 @@ from dsrl_ros.session import GraphSession
 def test_comparison_runs_in_pairs_and_is_read_back_from_its_folder(tmp_path: Path) -> None:
     with GraphSession("franka_pick", tmp_path, 3) as graph:
         client = graph.client
-        first = client.begin(RUN_AB, 2, 3, 0, ["base", "zero"])
+        told = client.plan(RUN_AB, 2, ["base", "zero"], (0.2, 0.4))
+        assert "at most 4 episodes" in told
+        assert client.status is not None
+        assert client.status.phase is Phase.IDLE, "nothing has begun"
+        first = client.begin(RUN_AB, 2, 3, 0, ["base", "zero"], (0.2, 0.4))
         codes = set()
 
         def is_over() -> bool:
@@ -35,6 +40,7 @@ def test_comparison_runs_in_pairs_and_is_read_back_from_its_folder(tmp_path: Pat
     assert len(codes) == 4
     assert not codes & {"base", "zero"}
     (planned,) = read_plans(tmp_path)
+    assert planned.rule == StopRule(0.2, 0.4)
     test = recorded_test(tmp_path, planned)
     assert (planned.first_episode, len(test.complete_pairs)) == (first, 2)
     store = EpisodeStore(tmp_path / "episodes")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from dsrl_core.operator.orders import Answer, Asked, Order
+from dsrl_core.evaluation.ab_rule import asked_rule
+from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, told_in_advance
+from dsrl_core.operator.orders import Answer, Asked, Order, RunWanted
 from dsrl_core.types import Outcome
 from dsrl_ros.cli.console import Desk
 from dsrl_ros.cli.console_screen import screen
-from tests.rqt.scenes import SCENES, FakeGraph, awaiting, held, running
+from tests.rqt.scenes import SCENES, FakeGraph, awaiting, held, idle, running
 
 
 def pressed(desk: Desk, graph: FakeGraph, keys: str) -> list[Order]:
@@ -60,6 +62,39 @@ def test_capital_letters_are_for_the_episode_that_was_chosen() -> None:
     assert desk.chosen == 11
 
 
+def test_a_task_that_was_done_in_part_is_graded_by_keys() -> None:
+    graph = FakeGraph(awaiting())
+    desk = Desk(graph)
+    assert pressed(desk, graph, "g") == []
+    assert "1: 0.25, 2: 0.5, 3: 0.75, n: no" in desk.words
+    half = Order(Asked.LABEL, 12, Outcome.FAILURE, reward=0.5)
+    assert pressed(desk, graph, "2") == [half]
+    assert pressed(desk, graph, "gn1") == [], "no is no grade"
+    assert pressed(desk, graph, "jjG3") == [
+        Order(Asked.LABEL, 11, Outcome.FAILURE, supersedes=12, reward=0.75)
+    ]
+
+
+def test_the_length_of_a_comparison_is_told_before_it_begins() -> None:
+    graph = FakeGraph(idle())
+    graph.run_wanted = RunWanted("ab", 30, alpha=0.01, margin=0.2)
+    desk = Desk(graph)
+    assert pressed(desk, graph, "\n") == [Order(Asked.PLAN)]
+    run = requested_run("ab", 30, 0, 0, ("base", "eval@40"), (40,), asked_rule(0.01, 0.2))
+    assert isinstance(run, ComparisonRun)
+    graph.to_tell = [Answer(Order(Asked.PLAN), True, told_in_advance(run))]
+    desk.look()
+    recorder = Console(width=80, height=24)
+    with recorder.capture() as captured:
+        recorder.print(screen(desk), height=24)
+    shown = " ".join(captured.get().split())
+    assert desk.words.split("Begin?")[1].strip() in shown, "to its end, at the smallest size"
+    assert [order.asked for order in pressed(desk, graph, "y")] == [Asked.RUN]
+    graph.to_tell = [Answer(Order(Asked.PLAN), False, "expected two arms")]
+    desk.look()
+    assert desk.words == "refused: expected two arms"
+
+
 def test_answers_are_shown() -> None:
     graph = FakeGraph(awaiting())
     desk = Desk(graph)
@@ -82,4 +117,4 @@ def test_a_terminal_of_80_by_24_shows_all_that_matters(scene: str) -> None:
     for button in desk.view.buttons.values():
         assert button.text in text, button.text
     for row in desk.view.episodes[:8]:
-        assert f"{row.episode} {row.outcome}" in text
+        assert f"{row.episode} {row.graded}" in text

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dsrl_core.data.episode_store import EpisodeStore
+from dsrl_core.evaluation.run_curves import FROZEN, NOISE, SUCCESS, VALUE
+from dsrl_core.evaluation.run_data import read_run
 from dsrl_core.learning.alarms import NAMES
 from dsrl_core.learning.run_record import read_versions
 from dsrl_core.seeding import reset_seed
@@ -63,12 +65,16 @@ def test_the_guard_heard_all_of_them_and_the_learner_only_training(run: GraphSes
 
 
 def test_diagnostics_tell_versions_and_rates(run: GraphSession) -> None:
-    heard: list[DiagnosticArray] = []
-    topics.DIAGNOSTICS.subscribe(run.client.node, heard.append)
-    run.client.wait_for("diagnostics", lambda: bool(heard), 10.0)
-    (status,) = heard[-1].status
+    heard: list[DiagnosticStatus] = []
+    topics.DIAGNOSTICS.subscribe(run.client.node, lambda message: heard.extend(message.status))
+
+    def of_learner() -> list[DiagnosticStatus]:
+        return [status for status in heard if status.name == "dsrl: learner"]
+
+    run.client.wait_for("diagnostics", lambda: bool(of_learner()), 10.0)
+    status = of_learner()[-1]
     values = {value.key: value.value for value in status.values}
-    assert (status.name, status.hardware_id) == ("dsrl: learner", "fr3")
+    assert status.hardware_id == "fr3"
     assert values["weights version"] == str(run.learner_status.weights_version)
     assert "95% interval" in values["success, frozen policy"]
 
@@ -144,12 +150,20 @@ def test_a_run_begins_with_what_was_recorded_before(
 def test_curves_of_guard_and_alarms_are_on_the_board(run: GraphSession) -> None:
     run.close()
     tags: set[str] = set()
-    for file in (folder_of(run) / "tensorboard").iterdir():
+    points: dict[str, dict[int, float]] = {}
+    for file in sorted((folder_of(run) / "tensorboard").iterdir()):
         events = EventAccumulator(str(file))
         events.Reload()
         tags |= set(events.Tags()["scalars"])
+        for tag in events.Tags()["scalars"]:
+            points.setdefault(tag, {}).update({e.step: e.value for e in events.Scalars(tag)})
     assert {"critic/loss", "guard/base", "guard/best_version", "guard/acts_as_base"} <= tags
     assert {f"alarm/{name}" for name in NAMES} <= tags
+    told = read_run(folder_of(run))
+    for curve in (SUCCESS, FROZEN, NOISE, VALUE):
+        shown = dict(curve.points(told))
+        assert shown
+        assert points[curve.name] == pytest.approx(shown), "as the report has it"
 
 
 def test_up_with_an_earlier_run_that_is_none_is_refused_before_anything_starts(

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from dsrl_core.control.ahead import AnswerTimes
 from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.safety import Safety
 from dsrl_core.status import EpisodeStatus, Phase
+from dsrl_core.types import to_nanoseconds
 from dsrl_ros.conversions.episodes import status_to_message
 from dsrl_ros.paths import catalog
 from dsrl_ros.playing import Playing
@@ -31,8 +33,9 @@ def playing() -> Iterator[Playing]:
     kinematics = Kinematics(robot)
     safety = Safety(robot, kinematics)
     player = ChunkPlayer(robot, policy.action, policy.horizon, kinematics, safety)
+    answers = AnswerTimes(to_nanoseconds(policy.action.period_s))
     with served_node("player") as node:
-        yield Playing(node, player, safety, robot.set_point_period_ns, join_ns=0)  # type: ignore[arg-type]
+        yield Playing(node, player, safety, robot.set_point_period_ns, 0, answers)  # type: ignore[arg-type]
 
 
 def running(episode: int, started_ns: int) -> EpisodeStatus:

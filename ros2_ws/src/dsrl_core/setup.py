@@ -62,6 +62,8 @@ setup(
         # needs an older MuJoCo than the simulated robot: an environment of its own.
         "gym": ["gymnasium[mujoco]>=1.0"],
         "robomimic": ["mujoco<3.4", "robosuite>=1.4.1,<1.5"],
+        # Runs on many machines (dsrl_core.sweeps); on one machine they need no more than this.
+        "sweep": ["ray==2.60.0"],
         # colcon test runs nothing without it.
         "test": ["pytest"],
     },

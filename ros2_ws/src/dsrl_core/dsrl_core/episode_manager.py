@@ -2,7 +2,7 @@
 
     IDLE -> RESETTING -> READY -> RUNNING -> AWAITING_LABEL -> DONE -> RESETTING (next) or IDLE
 
-Events come in any order and more than once; what does not fit is ignored, or refused with a reason.
+Events come in any order and more than once; what does not fit is ignored or refused with a reason.
 After each the caller publishes `status` and carries out `reset_wanted`.
 """
 
@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from dsrl_core import episode_run
 from dsrl_core.episode_labels import conflict, jump_back, write_label
-from dsrl_core.episode_run import LearnerGate, Ledger, ResetWanted, Run, waits_for, why_not_start
-from dsrl_core.errors import DsrlError
+from dsrl_core.episode_run import LearnerGate, Ledger, ResetWanted, Run
 from dsrl_core.status import (
     INVALID,
     UNLABELLED,
@@ -25,10 +25,8 @@ from dsrl_core.status import (
 )
 from dsrl_core.types import ChunkRequest, Label, Outcome
 
-REPEATS_MAX: Final = 3
-"""Invalid episodes in a row after which a run is given up."""
-OVERTIME_NS: Final = 2_000_000_000
-"""A running episode that is not ended so long after its deadline is given up."""
+REPEATS_MAX: Final = 3  # invalid episodes in a row after which a run is given up
+OVERTIME_NS: Final = 2_000_000_000  # after its deadline, when an episode is given up
 
 
 class EpisodeManager:
@@ -36,8 +34,7 @@ class EpisodeManager:
 
     `wait_for_learner`: a steered episode starts only when every label so far has been learned from,
     so that what is learned does not depend on the machine's speed.
-    `evaluation_share`: share of the episodes of training runs that are evaluations, evenly spread.
-    Which ones depends on their place in the seed's series alone; they have evaluation resets.
+    `evaluation_share`: of training runs' episodes, evaluations by place in the seed's series alone.
     `auto_advance`: an episode starts once its world is ready; otherwise when a person says so.
     """
 
@@ -57,7 +54,7 @@ class EpisodeManager:
         self._recorded: set[int] = set()
         self._invalid: set[int] = set()
         self._learner = LearnerGate(ledger, wait_for_learner)
-        self._hold, self._is_started = "", False
+        self._hold, self._is_started, self._no_room = "", False, ""
         self.status = EpisodeStatus(episode=max(0, next_episode - 1))
         self.reset_wanted: ResetWanted | None = None
         """Never while the arm is held."""
@@ -73,14 +70,9 @@ class EpisodeManager:
         """Begin a run; the number of its first episode.
 
         Raises:
-            DsrlError: another run is not over.
+            DsrlError: another run is not over, or the disk takes no episode.
         """
-        if self._run is not None or self.status.phase not in (Phase.IDLE, Phase.DONE):
-            total = self.status.run_total or "unlimited"
-            raise DsrlError(
-                f"episode {self.status.episode} is {self.status.phase.name} in a run of {total} "
-                "episodes; expected IDLE: stop it first"
-            )
+        episode_run.check_may_run(self.status, self._run is not None, self._no_room)
         self._run = wanted
         self._change(paused=False)
         self._begin()
@@ -126,7 +118,7 @@ class EpisodeManager:
 
         An episode that awaits its label is left without: one can come later.
         """
-        if refusal := why_not_start(self.status):
+        if refusal := episode_run.why_not_start(self.status):
             return refusal
         if self.status.phase is Phase.AWAITING_LABEL:
             self._change(phase=Phase.DONE, outcome=UNLABELLED)
@@ -143,7 +135,7 @@ class EpisodeManager:
     def world_ready(self, episode: int, started_ns: int) -> None:
         """The world stands at the start of `episode`; its first tick is at `started_ns`."""
         if self._is(Phase.RESETTING, episode) and not self._hold:
-            self._change(phase=Phase.READY, started_ns=started_ns, message="")
+            self._change(phase=Phase.READY, started_ns=started_ns, message=self._no_room)
             self._start_if_ready()
 
     def reset_failed(self, episode: int, reason: str) -> None:
@@ -171,6 +163,15 @@ class EpisodeManager:
             # Where the arm will be after a hold nobody knows: READY is not ready any more.
             is_ready = phase is Phase.READY
             self._change(phase=Phase.RESETTING if is_ready else phase, message=self._hold)
+
+    def disk(self, refusal: str, now_ns: int = 0) -> None:
+        """Why no further episode begins, empty: one may, from this ROS time on. One that runs does
+        not care."""
+        if refusal != self._no_room:
+            self._no_room = refusal
+            if self.status.phase is not Phase.RUNNING:
+                self._change(message=refusal)
+            self._start_if_ready(now_ns)
 
     def learner_progress(self, learner: LearnerStatus) -> None:
         self._learner.progress = learner
@@ -219,17 +220,15 @@ class EpisodeManager:
         number, self._next_episode = self._next_episode, self._next_episode + 1
         self._run = run.begun(wanted, number)
         self._is_started = False
-        self.status = EpisodeStatus(
-            number,
-            Phase.RESETTING,
-            wanted.mode,
-            wanted.seed,
-            wanted.weights_version,
+        self.status = replace(
+            EpisodeStatus(number, Phase.RESETTING, wanted.mode, wanted.seed),
+            minimum_weights_version=wanted.weights_version,
             run_done=run.done,
             run_total=run.count,
             run_mode=run.shown_mode,
             code=wanted.code,
             paused=self.status.paused,
+            noise=wanted.noise,
         )
         self._want_reset()
 
@@ -290,11 +289,12 @@ class EpisodeManager:
 
     def _change(self, **values: object) -> None:
         status = replace(self.status, **values)  # type: ignore[arg-type]
-        waits = waits_for(
+        waits = episode_run.waits_for(
             status,
             is_held=self.is_held,
             is_recorded=status.episode in self._recorded,
             may_start=self._auto_advance or self._is_started,
             is_behind=self._learner.is_behind(status),
+            has_room=not self._no_room,
         )
         self.status = replace(status, waits_for=waits)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, Self
 
+from dsrl_core.errors import DsrlError
 from dsrl_core.seeding import reset_seed
 from dsrl_core.status import INVALID, STEERED, EpisodeStatus, LearnerStatus, Phase, Waits
 from dsrl_core.types import Label, Mode
@@ -41,6 +42,8 @@ class NextEpisode:
     """What people call it while its mode is hidden; empty: nothing is hidden."""
     weights_version: int = 0
     """In a comparison: with exactly which weights it is to run; 0: without any."""
+    noise: str = ""
+    """In mode `shaped` the name of the kind of noise."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,19 @@ class LearnerGate:
         return self.progress.weights_version if self._follows and status.mode in STEERED else 0
 
 
+def check_may_run(status: EpisodeStatus, is_running: bool, no_room: str) -> None:
+    """Refuse a run while another is not over, or while the disk takes no episode, for which
+    `no_room` is the reason."""
+    if is_running or status.phase not in (Phase.IDLE, Phase.DONE):
+        total = status.run_total or "unlimited"
+        raise DsrlError(
+            f"episode {status.episode} is {status.phase.name} in a run of {total} episodes; "
+            "expected IDLE: stop it first"
+        )
+    if no_room:
+        raise DsrlError(no_room)
+
+
 def why_not_start(status: EpisodeStatus) -> str:
     """Why a person's start has no effect in this state, for people; empty: it has."""
     if status.waits_for in (Waits.OPERATOR, Waits.LABEL):
@@ -123,11 +139,18 @@ def why_not_start(status: EpisodeStatus) -> str:
 
 
 def waits_for(
-    status: EpisodeStatus, *, is_held: bool, is_recorded: bool, may_start: bool, is_behind: bool
+    status: EpisodeStatus,
+    *,
+    is_held: bool,
+    is_recorded: bool,
+    may_start: bool,
+    is_behind: bool,
+    has_room: bool,
 ) -> str:
     """What the next step waits for, one of `Waits`; empty: nothing.
 
-    `may_start`: nobody has to press start; `is_behind`: the learner is not far enough.
+    `may_start`: nobody has to press start; `is_behind`: the learner is not far enough; `has_room`:
+    the disk takes another episode.
     """
     match status.phase:
         case Phase.RESETTING:
@@ -135,6 +158,8 @@ def waits_for(
         case Phase.READY:
             if status.paused or not may_start:
                 return Waits.OPERATOR
+            if not has_room:
+                return Waits.RECORDER
             return Waits.LEARNER if is_behind else ""
         case Phase.AWAITING_LABEL:
             return Waits.LABEL

@@ -1,12 +1,22 @@
-"""How the learner fares, in the words of ROS diagnostics: a level, a sentence, named values."""
+"""How learner and chunk player fare, in the words of ROS diagnostics.
+
+That is a level, a sentence and named values.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
+from dsrl_core.control.ahead import AnswerTimes
+from dsrl_core.control.idleness import Idleness
 from dsrl_core.evaluation.statistics import wilson_interval
 from dsrl_core.status import LearnerStatus
+
+PLAYER: Final = "dsrl: chunk player"
+IDLE_SHARE: Final = 0.01
+"""An arm that stands still for more than that although it asks ahead has too slow a policy."""
 
 
 class Level(IntEnum):
@@ -50,6 +60,34 @@ def learner_health(status: LearnerStatus, hardware_id: str) -> Health:
     }
     values |= {f"alarm {number}": text for number, text in enumerate(status.alarms, 1)}
     return Health(level, "dsrl: learner", hardware_id, "; ".join(status.alarms) or "well", values)
+
+
+def player_health(
+    answers: AnswerTimes, idleness: Idleness, ahead: int, row_ns: int, hardware_id: str
+) -> Health:
+    """Of the chunk player: whether chunks are there when they are needed.
+
+    `ahead`: actions before a chunk's end at which the next one is asked for now; `row_ns`: the time
+    of one. WARN: it is asked ahead and too late all the same.
+    """
+    message, level = "well", Level.OK
+    if ahead and idleness.share_lately > IDLE_SHARE:
+        level = Level.WARN
+        message = (
+            f"the arm stands still between chunks in {idleness.share_lately:.0%} of the time: "
+            f"answers take up to {answers.slowest_ns * 1e-6:.0f} ms, the next chunk is asked for "
+            f"{ahead * row_ns * 1e-6:.0f} ms ahead"
+        )
+    values = {
+        "asked ahead": f"{ahead} actions ({ahead * row_ns * 1e-6:.0f} ms)" if ahead else "no",
+        "answers": str(answers.count),
+        "late answers": f"{answers.late} (by {answers.late_ns * 1e-6:.0f} ms in all)",
+        "latest answers, median": f"{answers.median_ns * 1e-6:.1f} ms",
+        "latest answers, slowest": f"{answers.slowest_ns * 1e-6:.1f} ms",
+        "idle between chunks": f"{idleness.share:.1%}",
+        "idle set-points": f"{idleness.idle} of {idleness.set_points}",
+    }
+    return Health(level, PLAYER, hardware_id, message, values)
 
 
 def rate_text(count: tuple[int, int]) -> str:

@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     SAMPLING = 6
     CORRECTION = 7
     PREFLIGHT = 8
+    ROBOT = 9
 
 
 def stream(run_seed: int, purpose: Purpose, *index: int) -> np.random.Generator:
@@ -38,3 +39,11 @@ def reset_seed(run_seed: int, mode: Mode, index: int) -> int:
     """
     purpose = Purpose.TRAINING_RESET if mode is Mode.TRAIN else Purpose.EVALUATION_RESET
     return int(stream(run_seed, purpose, index).integers(2**63))
+
+
+def robot_seed(run_seed: int, index: int) -> int:
+    """Seed of the `index`-th of several robots that share a run, 0 to 2^31 - 1.
+
+    The first has the run's own, so that it sees the resets that it would see alone.
+    """
+    return int(stream(run_seed, Purpose.ROBOT, index).integers(2**31)) if index else run_seed

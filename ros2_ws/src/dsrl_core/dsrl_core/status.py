@@ -45,11 +45,17 @@ class Waits(StrEnum):
     LABEL = "label"
     """A person's label."""
     RECORDER = "recorder"
-    """The episode on its way to disk."""
+    """The episode on its way to disk, or room there for the next one."""
 
 
 RUN_AB = "ab"
 """Mode of a run that compares two modes, without telling anybody which is which."""
+
+RUN_TRIALS = "trials"
+"""Mode of a run that tries kinds of noise in turn, blinded as well: a preflight's."""
+
+RUN_MODES = (*(mode for mode in Mode if mode is not Mode.SHAPED), RUN_AB)
+"""What people ask for by name alone."""
 
 STEERED = (Mode.TRAIN, Mode.EVAL, Mode.ACTOR)
 """Modes in which learned weights choose the noise."""
@@ -87,13 +93,19 @@ class EpisodeStatus:
     message: str = ""
     stamp_ns: int = 0
     run_mode: str = ""
-    """What the run was asked for: a mode, or `RUN_AB`."""
+    """What the run was asked for: a mode, `RUN_AB` or `RUN_TRIALS`."""
     code: str = ""
     """What this episode is called while its mode is hidden; empty: nothing is hidden."""
     paused: bool = False
     """No further episode begins until somebody lets the run go on."""
     waits_for: str = ""
     """What the next step waits for, one of `Waits`; empty: nothing."""
+    host: str = ""
+    """Name of the machine on whose disk the run is."""
+    folder: str = ""
+    """The run's folder there."""
+    noise: str = ""
+    """In mode `shaped` the name of the kind of noise."""
 
     @property
     def compares(self) -> bool:
@@ -123,6 +135,8 @@ class SafetyStatus:
     period_p99_s: float = math.nan
     """99th percentile of the time between set-points of late; NaN: too few yet."""
     stamp_ns: int = 0
+    idle_s: float = 0.0
+    """Within episodes, in which the next chunk was late, since the chunk player was started."""
 
     @property
     def hold(self) -> str:

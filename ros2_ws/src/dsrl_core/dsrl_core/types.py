@@ -40,6 +40,9 @@ class Mode(StrEnum):
     """Steered greedily, as deployed."""
     ACTOR = "actor"
     """The distilled actor's mean alone, without the search."""
+    SHAPED = "shaped"
+    """N(0, I) in a shape and bound that are told: a trial of it, neither steered nor the policy as
+    its makers meant it."""
 
 
 class Outcome(StrEnum):
@@ -95,7 +98,7 @@ class Decision:
     chunk: Float32Array
     """Shape (horizon, action_dim), in the units of the policy's file."""
     source: str
-    """base, zero, actor or search; `final` for the closing record of an episode."""
+    """base, zero, actor, search, a kind of noise; `final` for the closing record of an episode."""
     weights_version: int = 0
     seed: int = 0
     value: float = math.nan
@@ -180,6 +183,11 @@ class Label:
     conflicts_with: int = 0
     """Entry of another author, with another outcome, that this one replaces although its author did
     not name it: they may not have seen it. 0: none."""
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether it is worth something between a failure and a success."""
+        return 0.0 < self.reward < 1.0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 from std_srvs.srv import SetBool, Trigger
 
 from dsrl_core.errors import DsrlError
+from dsrl_core.health import PLAYER
 from dsrl_core.status import (
     EpisodeStatus,
     LearnerStatus,
@@ -33,6 +34,7 @@ from dsrl_ros.conversions.episodes import (
     status_from_message,
 )
 from dsrl_ros.conversions.learning import learner_from_message, policy_from_message
+from dsrl_ros.machine import stay_on_this_machine
 from dsrl_ros.namespaces import full_namespace, where
 from dsrl_ros.paths import domain
 
@@ -55,6 +57,7 @@ class GraphClient:
         """
         full = full_namespace(namespace)
         self._context = Context()
+        stay_on_this_machine()
         # The program's own handling of Ctrl+C stays: it raises KeyboardInterrupt here.
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self.node = Node(name, context=self._context, namespace=full or None)
@@ -67,6 +70,8 @@ class GraphClient:
         self.recorded: dict[int, RecordedEpisode] = {}
         self.safety: SafetyStatus | None = None
         self.budget = RunBudget()
+        self.chunks: dict[str, str] = {}
+        """What the graph's chunk player tells of answers and of idleness between chunks."""
         self.sees_success = False
         """Whether the simulator sees the task done."""
         self._learner: LearnerStatus | None = None
@@ -84,6 +89,7 @@ class GraphClient:
         topics.POLICY_INFO.subscribe(self.node, self._on_policy)
         topics.SAFETY.subscribe(self.node, self._on_safety)
         topics.RUN_BUDGET.subscribe(self.node, self._on_budget)
+        topics.DIAGNOSTICS.subscribe(self.node, self._on_diagnostics)
         topics.SIM_SUCCESS.subscribe(self.node, self._on_success)
 
     def serve(self, timeout_s: float) -> None:
@@ -127,20 +133,46 @@ class GraphClient:
         return self._learner or LearnerStatus()
 
     def begin(
-        self, mode: str, count: int, seed: int, first_index: int, arms: Sequence[str] = ()
+        self,
+        mode: str,
+        count: int,
+        seed: int,
+        first_index: int,
+        arms: Sequence[str] = (),
+        rule: tuple[float, float] = (0.0, 0.0),
     ) -> int:
         """Ask for a run, as srv/RunEpisodes has it; the number of its first episode.
+
+        `rule`: alpha and margin of a comparison; 0: what is usual.
 
         Raises:
             DsrlError: the episode manager refuses, or does not answer.
         """
+        alpha, margin = rule
         request = RunEpisodes.Request(
             mode=mode, count=count, seed=seed, first_index=first_index, arms=list(arms)
         )
+        request.alpha, request.margin = alpha, margin
+        return int(self._ask_for_run(request).first_episode)
+
+    def plan(
+        self, mode: str, count: int, arms: Sequence[str], rule: tuple[float, float] = (0.0, 0.0)
+    ) -> str:
+        """How long such a comparison will take, for people; empty of another run. Nothing begins.
+
+        Raises:
+            DsrlError: the episode manager refuses, or does not answer.
+        """
+        alpha, margin = rule
+        request = RunEpisodes.Request(mode=mode, count=count, arms=list(arms), plan_only=True)
+        request.alpha, request.margin = alpha, margin
+        return str(self._ask_for_run(request).message)
+
+    def _ask_for_run(self, request: RunEpisodes.Request) -> RunEpisodes.Response:
         answer = self._ask(self._run, request, "answer of the episode manager")
         if not answer.accepted:
             raise DsrlError(f"the episode manager refuses: {answer.message}")
-        return int(answer.first_episode)
+        return answer
 
     def stop(self) -> None:
         """End the present run; a running episode becomes invalid."""
@@ -249,6 +281,14 @@ class GraphClient:
 
     def _on_budget(self, message: Any) -> None:
         self.budget = budget_from_message(message)
+
+    def _on_diagnostics(self, message: Any) -> None:
+        """Of all robots on the domain: the namespace stands before the robot's name."""
+        own = self.node.get_namespace().strip("/")
+        for status in message.status:
+            namespace = status.hardware_id.rpartition("/")[0]
+            if (status.name, namespace) == (PLAYER, own):
+                self.chunks = {value.key: value.value for value in status.values}
 
     def _on_success(self, message: Any) -> None:
         self.sees_success = message.data

@@ -15,10 +15,13 @@ import yaml
 
 from dsrl_core.errors import InvalidFile, InvalidValue, UnknownName
 from dsrl_core.policies import check_weights
+from dsrl_core.seeding import robot_seed
 from dsrl_core.steering.observation import check_fields
 from dsrl_ros import parameters as declared
+from dsrl_ros import topics
 from dsrl_ros.declaring import check_values, declarations
-from dsrl_ros.namespaces import full_namespace
+from dsrl_ros.learner_parameters import LearnerParameters
+from dsrl_ros.namespaces import OWN_CLOCK, full_namespace, robot_names
 from dsrl_ros.paths import catalog, share
 
 
@@ -34,12 +37,14 @@ class NodeKind:
     topics. The simulator's world is lost with it."""
     restart_on_robot: bool = True
     """The same with a real arm: what moves it is started again by a person who looks at it."""
+    shared: bool = False
+    """Whether one serves all where a graph has several robots."""
 
 
 CORE: Final = (
-    NodeKind("policy_server", declared.PolicyServerParameters),
+    NodeKind("policy_server", declared.PolicyServerParameters, shared=True),
     NodeKind("noise_actor", declared.NoiseActorParameters),
-    NodeKind("learner", declared.LearnerParameters),
+    NodeKind("learner", LearnerParameters, shared=True),
     NodeKind("chunk_player", declared.ChunkPlayerParameters, restart_on_robot=False),
     NodeKind("rollout_recorder", declared.RolloutRecorderParameters),
     NodeKind("episode_manager", declared.EpisodeManagerParameters),
@@ -47,6 +52,7 @@ CORE: Final = (
 SIMULATOR: Final = NodeKind("franka_sim", declared.FrankaSimParameters, "dsrl_sim", restart=False)
 OPERATOR: Final = NodeKind("auto_operator", declared.AutoOperatorParameters, "dsrl_sim")
 JOYSTICK: Final = NodeKind("joy_operator", declared.JoyOperatorParameters)
+_WALL_CLOCK: Final = {"use_sim_time": False}
 KINDS: Final = {kind.name: kind for kind in (*CORE, SIMULATOR, OPERATOR, JOYSTICK)}
 
 
@@ -72,6 +78,9 @@ class GraphOptions:
     """Before the names of joints and frames; empty: as the robot file says."""
     namespace: str = ""
     """Of all nodes, topics and services; empty: none."""
+    robots: tuple[str, ...] = ()
+    """Names of several robots that one learner learns from; empty: there is one, without a name.
+    Each has a namespace and a folder of its name, below the graph's own."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,8 @@ class Graph:
 
     options: GraphOptions
     nodes: tuple[NodeStart, ...]
+    remappings: tuple[tuple[str, str], ...] = ()
+    """From, to: of every node, beside its namespace."""
 
     def parameter_file(self) -> str:
         """The nodes' parameters as a ROS parameter file."""
@@ -144,7 +155,66 @@ def describe(options: GraphOptions) -> Graph:
             values["use_sim_time"] = True
         restart = kind.restart if options.simulated else kind.restart_on_robot
         nodes.append(NodeStart(kind, values, restart))
-    return Graph(options, tuple(nodes))
+    clock = (OWN_CLOCK,) if options.namespace else ()
+    return Graph(options, tuple(nodes), clock)
+
+
+def describe_all(options: GraphOptions) -> tuple[Graph, ...]:
+    """What is to be started together: one graph, or for several robots the part that they share and
+    then each one's own.
+
+    Raises:
+        DsrlError: as `describe`, or the robots' names do not hold.
+    """
+    if not options.robots:
+        return (describe(options),)
+    names = robot_names(":".join(options.robots))
+    if options.viewer:
+        raise InvalidValue("a window shows one robot; expected no viewer, or one robot")
+    shared = describe(replace(options, robots=()))
+    namespace = shared.options.namespace
+    # Time is each robot's own where it is simulated: what serves them all goes by the wall's clock.
+    serving = [
+        replace(node, parameters={**node.parameters, "robots": ":".join(names), **_WALL_CLOCK})
+        for node in shared.nodes
+        if node.kind.shared
+    ]
+    graphs = [Graph(replace(shared.options, robots=names), tuple(serving))]
+    weights = (topics.ACTOR_WEIGHTS.name, f"{namespace}/{topics.ACTOR_WEIGHTS.name}")
+    for index, name in enumerate(names):
+        own = describe(
+            replace(
+                options,
+                robots=(),
+                namespace=f"{namespace}/{name}",
+                out=options.out / name,
+                seed=robot_seed(options.seed, index),
+            )
+        )
+        nodes = tuple(node for node in own.nodes if not node.kind.shared)
+        graphs.append(Graph(own.options, nodes, (*own.remappings, weights)))
+    return tuple(graphs)
+
+
+ONE, ROBOT, GPU = "one", "robot", "gpu"
+"""Which part of a graph a machine runs: all of it, what must be beside the robot, or the rest."""
+ON_ROBOT_MACHINE: Final = frozenset({"chunk_player", "franka_sim"})
+"""Nodes beside the robot's driver, or in its place; all others share a disk, and a socket with the
+policy."""
+
+
+def part_of(graph: Graph, machine: str) -> Graph:
+    """What one of two machines runs of a graph.
+
+    Raises:
+        InvalidValue: time is the simulator's, which waits for the other machine at every tick.
+    """
+    if machine == ONE:
+        return graph
+    if graph.options.simulated and not graph.options.realtime:
+        raise InvalidValue("two machines go by the clock on the wall; expected --realtime")
+    nodes = tuple(n for n in graph.nodes if (machine == ROBOT) == (n.name in ON_ROBOT_MACHINE))
+    return replace(graph, nodes=nodes)
 
 
 def _common(options: GraphOptions, kind: NodeKind) -> dict[str, Any]:

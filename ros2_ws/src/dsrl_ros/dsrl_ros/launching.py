@@ -20,22 +20,26 @@ from launch_ros.actions import Node
 
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.status import RUN_AB
-from dsrl_ros.graph import Graph, GraphOptions, NodeStart, describe
+from dsrl_ros.graph import (
+    ONE,
+    ROBOT,
+    Graph,
+    GraphOptions,
+    NodeStart,
+    describe,
+    describe_all,
+    part_of,
+)
 from dsrl_ros.machine import DomainLock, clean_shared_memory
-from dsrl_ros.namespaces import OWN_CLOCK
+from dsrl_ros.namespaces import OWN_CLOCK, enclave_of
 from dsrl_ros.node import REFUSED
-from dsrl_ros.paths import domain, prepare_output
+from dsrl_ros.paths import domain, prepare_output, prepare_robot_output
 from dsrl_ros.runner import RESTARTS_MAX
 from dsrl_ros.start_run import ARMS
 
 NO_RUN: Final = "none"
 MODES: Final = ("train", "eval", "base", RUN_AB, NO_RUN)
 YES_OR_NO: Final = ("true", "false")
-ONE, ROBOT, GPU = "one", "robot", "gpu"
-"""Values of `machine`."""
-
-ON_ROBOT_MACHINE: Final = frozenset({"chunk_player"})
-"""Nodes beside the robot's driver; all others share a disk, and a socket with the policy."""
 _RESTART_PAUSE_S: Final = 1.0
 _INSTALL: Final = {
     "controller_manager": "apt-get install ros-jazzy-ros2-control",
@@ -80,9 +84,17 @@ RUN_ARGUMENTS: Final = (
         f"Episodes of that run. 0: until it is stopped. With mode:={RUN_AB} the most pairs.",
     ),
     argument("arms", ",".join(ARMS), f"What mode:={RUN_AB} compares: base, zero, eval or actor."),
+    argument("alpha", "0.05", f"With mode:={RUN_AB}: share of such comparisons that may err."),
+    argument("margin", "0", f"With mode:={RUN_AB}: differences smaller than this do not matter."),
     argument("out", "runs/launch", "Output folder; an old one is gone on with."),
     argument("seed", "0", "Seed of resets, noise and learning."),
     argument("namespace", "", "ROS namespace of the robot and of all nodes. Empty: none."),
+    argument(
+        "robots",
+        "",
+        "Several robots with one learner: names with ',' between them, each a namespace below the "
+        "one above and a folder in out. Empty: one robot.",
+    ),
     argument("arm_prefix", "", "Before joints and frames. Empty: as the robot file says."),
     argument("joy", "false", "Take a joystick's or foot pedal's buttons.", YES_OR_NO),
     argument("params", "", "Parameters of nodes: node.parameter=value, separated by ';'."),
@@ -136,6 +148,7 @@ class Values:
             arm_prefix=self("arm_prefix"),
             joy=self.flag("joy"),
             namespace=self("namespace"),
+            robots=tuple(filter(None, self("robots").split(","))),
             overrides=tuple(filter(None, self("params").split(";"))),
             **chosen,
         )
@@ -182,14 +195,21 @@ def graph(
         DsrlError: something that was asked for does not exist or does not hold, the output folder
             cannot be used, or another graph runs on this ROS domain in the namespace.
     """
-    described = describe(options)
+    described = describe_all(options)
+    if options.robots and machine == ROBOT:
+        raise InvalidValue("on a robot's machine there is one: namespace:=NAME instead of robots:=")
     # The robot's part may run beside the other part on one machine.
-    guard = [] if machine == ROBOT else [_only_graph(options.namespace)]
+    guarded = [] if machine == ROBOT else described
+    guard = [_only_graph(part.options.namespace) for part in guarded]
     clean_shared_memory()
     prepare_output(options.out)
-    nodes = [node for node in described.nodes if _runs_on(machine, node)]
+    for robot in options.robots:
+        prepare_robot_output(options.out, robot)
     extra = {"use_sim_time": True} if foreign_clock else {}
-    return [*guard, *(_started(node, value("namespace"), extra) for node in nodes)]
+    nodes = [
+        _started(node, part, extra) for part in described for node in part_of(part, machine).nodes
+    ]
+    return [*guard, *nodes]
 
 
 def _only_graph(namespace: str) -> RegisterEventHandler:
@@ -198,11 +218,7 @@ def _only_graph(namespace: str) -> RegisterEventHandler:
     return RegisterEventHandler(OnShutdown(on_shutdown=lambda *_: lock.release()))
 
 
-def _runs_on(machine: str, node: NodeStart) -> bool:
-    return machine == ONE or (machine == ROBOT) == (node.name in ON_ROBOT_MACHINE)
-
-
-def _started(node: NodeStart, namespace: str, extra: dict[str, Any]) -> Node:
+def _started(node: NodeStart, part: Graph, extra: dict[str, Any]) -> Node:
     """A node that is started again as often as its description allows; then all is ended."""
     ends = 0
 
@@ -216,10 +232,11 @@ def _started(node: NodeStart, namespace: str, extra: dict[str, Any]) -> Node:
         package=node.kind.package,
         executable=node.name,
         name=node.name,
-        namespace=namespace,
+        namespace=part.options.namespace,
         parameters=[{**node.parameters, **extra}],
+        ros_arguments=["--enclave", enclave_of(part.options.namespace, node.name)],
         # A clock that is not our simulator's stays where it is.
-        remappings=[OWN_CLOCK] if namespace and not extra else [],
+        remappings=[names for names in part.remappings if names != OWN_CLOCK or not extra],
         respawn=node.restart,
         respawn_delay=_RESTART_PAUSE_S,
         respawn_max_retries=RESTARTS_MAX,
@@ -229,26 +246,32 @@ def _started(node: NodeStart, namespace: str, extra: dict[str, Any]) -> Node:
 
 
 def run(value: Values, options: GraphOptions) -> list[Any]:
-    """A process that begins the run that `mode` asks for once the whole graph answers."""
+    """Processes that begin the run that `mode` asks for once the whole graph answers: one for each
+    robot."""
     if value("mode") == NO_RUN:
         return []
-    expected: Graph = describe(options)
-    arguments = ["--mode", value("mode"), "--episodes", str(value.whole("episodes"))]
-    arguments += ["--arms", *value("arms").split(",")]
-    arguments += ["--seed", str(options.seed), "--out", str(options.out)]
-    arguments += ["--nodes", *(node.name for node in expected.nodes)]
-    return [step(value, "start_run", arguments)]
+    robots = describe_all(options)[1:] or (describe(options),)
+    begun = []
+    for expected in robots:
+        own = expected.options
+        arguments = ["--mode", value("mode"), "--episodes", str(value.whole("episodes"))]
+        arguments += ["--arms", *value("arms").split(",")]
+        arguments += ["--alpha", value("alpha"), "--margin", value("margin")]
+        arguments += ["--seed", str(own.seed), "--out", str(own.out)]
+        arguments += ["--nodes", *(node.name for node in expected.nodes)]
+        begun.append(step(own.namespace, "start_run", arguments))
+    return begun
 
 
 def step(
-    value: Values, executable: str, arguments: Sequence[str], then: Sequence[Any] = ()
+    namespace: str, executable: str, arguments: Sequence[str], then: Sequence[Any] = ()
 ) -> Node:
     """A program of ours that does one thing and ends; if it cannot, everything is ended."""
     return Node(
         package="dsrl_ros",
         executable=executable,
         name=executable,
-        namespace=value("namespace"),
+        namespace=namespace,
         arguments=list(arguments),
         output="both",
         on_exit=follow(executable, then),

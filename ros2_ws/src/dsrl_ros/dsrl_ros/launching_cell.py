@@ -17,7 +17,7 @@ from dsrl_core.errors import InvalidValue
 from dsrl_core.specs import CameraSpec, RobotSpec
 from dsrl_ros import topics
 from dsrl_ros.controllers import CONTROLLERS
-from dsrl_ros.graph import GraphOptions
+from dsrl_ros.graph import GPU, GraphOptions
 from dsrl_ros.launching import YES_OR_NO, Values, argument, follow, require
 from dsrl_ros.paths import catalog, share
 from dsrl_ros.wire_names import prefixed, with_prefix
@@ -58,6 +58,19 @@ def robot_of(options: GraphOptions) -> RobotSpec:
     """
     known = catalog()
     return with_prefix(known.robot(known.task(options.task).robot), options.arm_prefix)
+
+
+def check_several(value: Values, options: GraphOptions, machine: str) -> None:
+    """Several robots have a driver each, and cameras, which are not started together.
+
+    Raises:
+        InvalidValue: they would be.
+    """
+    if options.robots and (machine != GPU or value("cameras") != ELSEWHERE):
+        raise InvalidValue(
+            f"robots:={value('robots')} is what serves them all: expected machine:={GPU} "
+            f"cameras:={ELSEWHERE} with it, and for each robot machine:=robot namespace:=NAME"
+        )
 
 
 def bringup(value: Values, robot: RobotSpec) -> list[Any]:

@@ -34,6 +34,8 @@ class LockStep:
     ) -> None:
         self._player, self._playing = player, playing
         self._grid_ns = to_nanoseconds(policy.action.period_s)
+        # The simulator draws what the policy's cameras see when it is asked.
+        self._more_listeners = 1 if policy.cameras else 0
         self._width_m = robot.gripper_width_max_m
         self._state: JointState | None = None
         self._ticked_ns = -1
@@ -46,7 +48,7 @@ class LockStep:
         topics.JOINT_STATES.subscribe(node, self._on_state)
 
     def waits_for(self) -> str:
-        return ""
+        return self._playing.waits_for(self._more_listeners)
 
     def begin(self) -> None:
         """Nothing is watched: time stands still."""

@@ -16,8 +16,19 @@ from dsrl_ros.namespaces import digest, where
 
 _SHARED_MEMORY: Final = Path("/dev/shm")
 _LOCKS: Final = re.compile(r"(fastrtps_(?:[0-9a-z]{16}|port\d{1,5}))_[es]l")
-_YOUNG_S: Final = 10.0
+_YOUNG_S: Final = 3.0
 """Files younger than this may belong to a process that is just starting."""
+
+
+_DISCOVERY: Final = ("ROS_AUTOMATIC_DISCOVERY_RANGE", "ROS_LOCALHOST_ONLY", "ROS_DISCOVERY_SERVER")
+"""Environment variables by which somebody says how far nodes are seen."""
+
+
+def stay_on_this_machine() -> None:
+    """Let this process, and those that it starts, be seen on this machine only, unless somebody has
+    said otherwise; ROS's own default is the whole network."""
+    if not any(os.environ.get(name) for name in _DISCOVERY):
+        os.environ[_DISCOVERY[0]] = "LOCALHOST"
 
 
 class DomainLock:

@@ -14,6 +14,9 @@ OWN_CLOCK: Final = ("/clock", "clock")
 """Remapping of simulated time, which ROS has on an absolute name: that of a graph in a namespace is
 nobody else's."""
 
+_ENCLAVES: Final = "/dsrl"
+"""Above those of all nodes."""
+
 
 def full_namespace(given: str) -> str:
     """As ROS writes it, with a slash before it; empty: none.
@@ -32,6 +35,31 @@ def full_namespace(given: str) -> str:
             f"parts beginning with a digit: {error}"
         ) from error
     return f"/{name}"
+
+
+def robot_names(given: str) -> tuple[str, ...]:
+    """The robots of a graph that has several, as its nodes' parameters name them: with ':' between
+    them; each is a namespace below the graph's own.
+
+    Raises:
+        InvalidValue: one is no name, or comes twice.
+    """
+    names = tuple(part.strip("/") for part in given.split(":") if part)
+    for name in names:
+        full_namespace(name)
+        if "/" in name or not name:
+            raise InvalidValue(f"robot '{name}', expected a name without slashes in it")
+    if len(set(names)) < len(names):
+        raise InvalidValue(f"robots {', '.join(names)}: expected names that differ")
+    return names
+
+
+def enclave_of(namespace: str, name: str) -> str:
+    """Path of a node's enclave in a keystore; nodes are started with it, be there security or not.
+
+    `namespace`: full, or empty.
+    """
+    return f"{_ENCLAVES}{namespace}/{name}"
 
 
 def digest(namespace: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import os
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 import rclpy
@@ -22,14 +24,20 @@ from rclpy.timer import Timer
 
 from dsrl_core.errors import DsrlError
 from dsrl_ros.declaring import declare
+from dsrl_ros.machine import stay_on_this_machine
 
 READY_VARIABLE = "DSRL_READY_FD"
-"""Environment variable with the number of a pipe into which a node writes once it is ready."""
+"""Environment variable with the number of a pipe into which a node writes that it is ready
+(`READY`), and at least every second that it is alive (`ALIVE`)."""
+READY, ALIVE = b"\n", b"."
 RUNNER_VARIABLE = "DSRL_RUNNER_PID"
 """Environment variable with the process id of the runner: a node does not outlive it."""
 REFUSED = 2
 """Exit status of a node that was given something that a user must mend: not to be started again."""
 
+_SIGN_PERIOD_S = 1.0
+STUCK_S = 20.0
+"""A node whose executor is stuck in a callback for so long says where, and ends itself."""
 _SET_PARENT_DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of linux/prctl.h."""
 _Parameters = TypeVar("_Parameters")
@@ -73,24 +81,28 @@ def spin(make: Callable[[], DsrlNode], args: Sequence[str] | None = None) -> Non
     """
     stop = _Stop()
     _end_with_runner()
+    stay_on_this_machine()
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    node = None
+    node, signs = None, _Signs()
     try:
         node = make()
         executor = EventsExecutor()
         executor.add_node(node)
         stop.wakes(executor)
+        signs.watch()
+        node.wall_timer(_SIGN_PERIOD_S, signs.alive)
         while not stop.is_wanted and (missing := node.waits_for()):
             node.get_logger().info(f"waiting for {missing}", throttle_duration_sec=5.0)
             executor.spin_once(timeout_sec=0.02)
         if not stop.is_wanted:
-            tell_ready()
+            signs.ready()
         while not stop.is_wanted:
             node.turn(executor)
     except (DsrlError, ParameterException) as error:
         sys.stderr.write(f"error: {error}\n")
         sys.exit(REFUSED)
     finally:
+        signs.no_more()
         if node is not None:
             node.close()
             node.destroy_node()
@@ -140,9 +152,37 @@ def _end_with_runner() -> None:
         sys.exit(0)
 
 
-def tell_ready() -> None:
-    """Tell whoever started this process that it is ready."""
-    number = os.environ.pop(READY_VARIABLE, None)
-    if number is not None:
-        os.write(int(number), b"\n")
-        os.close(int(number))
+class _Signs:
+    """To whoever started this process: it is ready, it is alive. The executor gives them, so that a
+    node that is stuck in a callback gives none."""
+
+    def __init__(self) -> None:
+        number = os.environ.pop(READY_VARIABLE, None)
+        self._pipe = None if number is None else int(number)
+        if self._pipe is not None:
+            os.set_blocking(self._pipe, False)
+            os.set_inheritable(self._pipe, False)
+
+    def ready(self) -> None:
+        self._write(READY)
+
+    def alive(self) -> None:
+        self.watch()
+        self._write(ALIVE)
+
+    @staticmethod
+    def watch() -> None:
+        """End this process unless this is called again in time. By a thread that needs nothing of
+        the interpreter: whoever started it, the launch system too, sees a process that died."""
+        faulthandler.dump_traceback_later(STUCK_S, exit=True)
+
+    def no_more(self) -> None:
+        """What follows may take its time."""
+        faulthandler.cancel_dump_traceback_later()
+
+    def _write(self, sign: bytes) -> None:
+        if self._pipe is None:
+            return
+        # Full: nobody has read for hours, and there are signs enough. Broken: nobody will.
+        with suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._pipe, sign)

@@ -87,11 +87,11 @@ class OperatorLink:
             Asked.HOLD: self._client(Trigger, topics.HOLD_SERVICE),
             Asked.RESUME: self._client(Trigger, topics.RESUME_SERVICE),
             Asked.START: self._client(Trigger, topics.START_SERVICE),
-            Asked.RUN: self._client(RunEpisodes, topics.RUN_SERVICE),
             Asked.END: self._client(Trigger, topics.STOP_SERVICE),
         }
         pause = self._client(SetBool, topics.PAUSE_SERVICE)
-        self._clients |= {Asked.PAUSE: pause, Asked.GO_ON: pause}
+        run = self._client(RunEpisodes, topics.RUN_SERVICE)
+        self._clients |= {Asked.PAUSE: pause, Asked.GO_ON: pause, Asked.PLAN: run, Asked.RUN: run}
 
     def heard(self) -> Heard:
         """Everything until now."""
@@ -176,17 +176,20 @@ class OperatorLink:
                 return LabelEpisode.Request(
                     episode=order.episode,
                     outcome=str(order.outcome),
-                    reward=-1.0,
+                    reward=-1.0 if order.reward is None else order.reward,
                     author=self.author,
                     supersedes=order.supersedes,
                 )
-            case Asked.RUN:
+            case Asked.PLAN | Asked.RUN:
                 wanted, heard = self.run_wanted, self.heard()
                 status = heard.status
                 has_run = bool(heard.recorded or heard.entries)
                 return RunEpisodes.Request(
                     mode=wanted.mode,
                     arms=list(wanted.arms) if wanted.mode == RUN_AB else [],
+                    alpha=wanted.alpha,
+                    margin=wanted.margin,
+                    plan_only=order.asked is Asked.PLAN,
                     count=wanted.count,
                     seed=wanted.seed,
                     first_index=status.episode + 1 if status and has_run else 0,

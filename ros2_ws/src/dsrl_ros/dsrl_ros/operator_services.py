@@ -26,7 +26,8 @@ from dsrl_ros.conversions.basics import time_from_message
 from dsrl_ros.node import DsrlNode
 
 _AUTHOR: Final = "service"
-_BUTTONS: Final = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.DISCARD, Outcome.UNDO)
+BUTTONS: Final = (Outcome.SUCCESS, Outcome.FAILURE, Outcome.DISCARD, Outcome.UNDO)
+"""Each has a service of its own, without any argument."""
 
 
 class OperatorServices:
@@ -44,7 +45,7 @@ class OperatorServices:
         self._say, self._after = say, after
         node.create_service(SetBool, topics.PAUSE_SERVICE, self._on_pause)
         node.create_service(LabelEpisode, topics.LABEL_SERVICE, self._on_label)
-        for outcome in _BUTTONS:
+        for outcome in BUTTONS:
             node.create_service(
                 Trigger, topics.button_service(outcome), partial(self._on_button, outcome)
             )

@@ -7,6 +7,7 @@ from typing import Final, get_args
 
 from dsrl_core.specs.robot import CommandPath, ReturnPath
 from dsrl_ros.declaring import parameter
+from dsrl_ros.paths import FREE_BYTES_MIN
 
 ROBOT_FILE: Final = "robot_file"  # as the robot file says
 AHEAD_AS_MEASURED: Final = -1  # as many actions ahead as the latest answers took
@@ -21,7 +22,16 @@ class TaskParameters:
 
 
 @dataclass(frozen=True)
-class PolicyServerParameters(TaskParameters):
+class SharedParameters(TaskParameters):
+    """What a node needs that may serve several robots."""
+
+    robots: str = parameter(
+        "", "Robots that are served together, with ':' between their names; empty: the only one."
+    )
+
+
+@dataclass(frozen=True)
+class PolicyServerParameters(SharedParameters):
     """policy_server"""
 
 
@@ -131,50 +141,10 @@ class RolloutRecorderParameters(TaskParameters):
         minimum=0.1,
         maximum=600.0,
     )
-
-
-@dataclass(frozen=True)
-class LearnerParameters(TaskParameters):
-    """learner"""
-
-    out: str = parameter("out", "Output folder of the run.")
-    seed: int = parameter(0, "Seed of the run.", minimum=0, maximum=2**31 - 1)
-    slice_s: float = parameter(
-        0.03,
-        "Updates run for about so long before messages are served.",
-        unit="s, wall clock",
-        minimum=0.001,
-        maximum=1.0,
-    )
-    prior: str = parameter(
+    raw_topics: str = parameter(
         "",
-        "Folders of runs or imports, separated by ':', whose episodes are learned from first.",
-    )
-    guard: bool = parameter(
-        True, "Go back to better weights, or to the frozen policy, when success has fallen."
-    )
-    guard_level: float = parameter(
-        0.05,
-        "Share of runs of 200 episodes in which the guard acts although nothing is wrong.",
-        minimum=0.0,
-        maximum=0.5,
-    )
-    kept_versions: int = parameter(
-        100,
-        "Versions of the weights that stay on disk, so that they can be compared later: the "
-        "newest, those that evaluations ran under, and others spread over the run.",
-        minimum=1,
-        maximum=10000,
-    )
-    kept_megabytes: float = parameter(
-        500.0, "The same, together at most.", unit="MB", minimum=1.0, maximum=1e6
-    )
-    status_period_s: float = parameter(
-        0.5,
-        "Least time between two progress reports.",
-        unit="s, wall clock",
-        minimum=0.05,
-        maximum=60.0,
+        "What is recorded beside the decisions for people to see, with ':' between: images, "
+        "joints, set_points, gripper, safety, episode; all: every one; empty: nothing.",
     )
 
 
@@ -200,6 +170,21 @@ class EpisodeManagerParameters(TaskParameters):
         minimum=0.0,
         maximum=0.5,
     )
+    disk_gb: float = parameter(
+        0.0,
+        "What the run's episodes may take on disk; no further one begins then. 0: as much as "
+        "there is.",
+        unit="GB",
+        minimum=0.0,
+        maximum=1e6,
+    )
+    disk_free_gb: float = parameter(
+        FREE_BYTES_MIN / 1e9,
+        "What stays free on their disk; no further episode begins below it.",
+        unit="GB",
+        minimum=0.0,
+        maximum=1e6,
+    )
 
 
 @dataclass(frozen=True)
@@ -218,7 +203,7 @@ class FrankaSimParameters(TaskParameters):
         "While time stands still, the present state is published again after so long.",
         unit="s, wall clock",
         minimum=0.05,
-        maximum=10.0,
+        maximum=60.0,
     )
     force_scale: float = parameter(
         1.0,

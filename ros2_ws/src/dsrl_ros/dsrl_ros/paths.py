@@ -13,6 +13,7 @@ from ament_index_python.packages import get_package_share_directory
 from dsrl_core.catalog import POLICIES_VARIABLE, Catalog
 from dsrl_core.data.episode_store import EPISODES
 from dsrl_core.errors import DsrlError
+from dsrl_core.steering.kept_weights import WEIGHTS
 from dsrl_ros.namespaces import digest
 
 FREE_BYTES_MIN: Final = 50_000_000
@@ -71,6 +72,27 @@ def prepare_output(out: Path) -> Path:
             f"{FREE_BYTES_MIN / 1e6:.0f} MB; give another with --out"
         )
     return out
+
+
+def prepare_robot_output(out: Path, robot: str) -> Path:
+    """The folder of one of several robots below the graph's own, as `prepare_output`.
+
+    Weights are kept once, by the learner that serves them all: the robot's folder leads there.
+
+    Raises:
+        DsrlError: it cannot be written.
+    """
+    folder = prepare_output(out / robot)
+    link = folder / WEIGHTS
+    try:
+        if not link.is_symlink():
+            link.symlink_to(Path("..") / WEIGHTS)
+    except OSError as error:
+        raise DsrlError(
+            f"{link} cannot be made: {error.strerror}; expected a folder of one of several robots, "
+            "give another with --out"
+        ) from error
+    return folder
 
 
 def domain() -> int:

@@ -6,9 +6,10 @@ A final request ends an episode; a hold ends it as invalid, and it stays until a
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
-from dsrl_core.control.ahead import AheadByLatency
+from dsrl_core.control.ahead import AnswerTimes
 from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.safety import Safety
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, SafetyStatus
@@ -40,12 +41,15 @@ class Playing:
         safety: Safety,
         period_ns: int,
         join_ns: int,
-        ahead: AheadByLatency | None = None,
+        answers: AnswerTimes,
+        ahead_of: Callable[[int], int] | None = None,
     ) -> None:
-        """`join_ns`: a running episode may be joined so late after its start. `ahead`: says how
-        early the next chunk is asked for; None: that is fixed."""
+        """`join_ns`: a running episode may be joined so late after its start. `answers`: learns how
+        long they take. `ahead_of`: how many actions ahead the next chunk is asked for if they take
+        up to so long [ns]; None: that is fixed."""
         self._node, self._player, self._safety = node, player, safety
-        self._period_ns, self._join_ns, self._ahead = period_ns, join_ns, ahead
+        self._period_ns, self._join_ns, self._ahead_of = period_ns, join_ns, ahead_of
+        self._answers = answers
         self.status = EpisodeStatus()
         self.pace = Pace(period_ns)
         self.unusable = ""
@@ -61,8 +65,8 @@ class Playing:
         self._safety_status = topics.SAFETY.publisher(node)
         self.tell_safety()
 
-    def waits_for(self) -> str:
-        return topics.CHUNK_REQUEST.missing_listeners(self._request)
+    def waits_for(self, more_listeners: int = 0) -> str:
+        return topics.CHUNK_REQUEST.missing_listeners(self._request, more_listeners)
 
     @property
     def is_playing(self) -> bool:
@@ -103,8 +107,10 @@ class Playing:
             self._node.get_logger().warning(f"chunk refused: {refused}")
             if (decision.episode, decision.sequence) == (pending.episode, pending.sequence):
                 self.unusable = refused
-        elif self._ahead is not None and not decision.is_final:
-            self._player.ask_ahead(self._ahead.after(self._node.now_ns() - pending.stamp_ns))
+        elif not decision.is_final:
+            self._answers.took(pending, max(self._node.now_ns() - pending.stamp_ns, 0))
+            if self._ahead_of is not None:
+                self._player.ask_ahead(self._ahead_of(self._answers.slowest_ns))
         return refused is None
 
     def begin(self, now_ns: int, measured: Float64Array) -> bool:
@@ -190,5 +196,6 @@ class Playing:
             self.pace.missed,
             self.pace.p99_s(),
             self._sent_ns,
+            self._player.idleness.idle * self._period_ns * 1e-9,
         )
         self._safety_status.publish(safety_to_message(status))

@@ -52,7 +52,7 @@ class RawRecorder:
         self._recorded = tuple(recorded)
         self._bag = Writer(folder, version=_BAG_VERSION, storage_plugin=StoragePlugin.MCAP)
         self._bag.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        self._types = _typestore(self._recorded)
+        self._types = typestore_of(self._recorded)
         self._counts: Counter[str] = Counter()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._spin, name="raw_recorder")
@@ -129,7 +129,7 @@ class RawRecorder:
 
         subscription = deep.subscribe(self._node, on_message, raw=True)
         connection = self._bag.add_connection(
-            subscription.topic_name, _type_name(topic), typestore=self._types
+            subscription.topic_name, type_name(topic), typestore=self._types
         )
 
     def _spin(self) -> None:
@@ -139,15 +139,16 @@ class RawRecorder:
             executor.spin_once(timeout_sec=_TURN_S)
 
 
-def _type_name(topic: Topic) -> str:
+def type_name(topic: Topic) -> str:
+    """As a bag has it: `sensor_msgs/msg/Image`."""
     package, kind, _ = topic.message_type.__module__.split(".", 2)
     return f"{package}/{kind}/{topic.message_type.__name__}"
 
 
-def _typestore(recorded: Iterable[Topic]) -> Typestore:
+def typestore_of(recorded: Iterable[Topic]) -> Typestore:
     """Definitions that go into the bag: those of Jazzy, and of our own messages."""
     store = get_typestore(Stores.ROS2_JAZZY)
-    for name in sorted({_type_name(topic) for topic in recorded}):
+    for name in sorted({type_name(topic) for topic in recorded}):
         package, _, plain = name.split("/")
         if package == _OURS:
             store.register(get_types_from_msg((MESSAGES / f"{plain}.msg").read_text(), name))

@@ -13,6 +13,7 @@ from rclpy.experimental.events_executor import EventsExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from dsrl_ros.machine import stay_on_this_machine
 from dsrl_ros.namespaces import full_namespace
 
 _TURN_S: Final = 0.1
@@ -27,6 +28,7 @@ def served_node(name: str, namespace: str = "") -> Iterator[Node]:
     """
     full = full_namespace(namespace)
     context = Context()
+    stay_on_this_machine()
     rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
     node = Node(name, context=context, namespace=full or None)
     executor = EventsExecutor(context=context)

@@ -81,8 +81,17 @@ class GraphSession:
             DsrlError: something that was asked for does not exist or does not hold.
         """
         chosen = options or SessionOptions()
-        self.graph: Graph = describe(GraphOptions(task, out.absolute(), seed=seed, **vars(chosen)))
-        self._seed, self._tell = seed, tell
+        self._of(describe(GraphOptions(task, out.absolute(), seed=seed, **vars(chosen))), tell)
+
+    @classmethod
+    def of(cls, graph: Graph, tell: Callable[[str], None] = _to_stderr) -> GraphSession:
+        """For a graph that was described already, as one robot's of several."""
+        session = cls.__new__(cls)
+        session._of(graph, tell)
+        return session
+
+    def _of(self, graph: Graph, tell: Callable[[str], None]) -> None:
+        self.graph, self._seed, self._tell = graph, graph.options.seed, tell
         self._stack = ExitStack()
 
     def __enter__(self) -> GraphSession:
@@ -97,6 +106,8 @@ class GraphSession:
             lock = DomainLock(domain(), namespace)
             stack.callback(lock.release)
             clean_shared_memory()
+            # What others have open of the dead is free when the last of them is gone.
+            stack.callback(clean_shared_memory)
             self.client = GraphClient("dsrl", namespace)
             stack.callback(self.client.close)
             self._refuse_second_graph()

@@ -67,12 +67,12 @@ class Topic:
     listeners: int = 0
     """Nodes that must hear every message: nothing is said before as many are there."""
 
-    def missing_listeners(self, publisher: Publisher) -> str:
-        """How many of them are not there yet, for people; empty: none."""
-        found = publisher.get_subscription_count()
-        if found >= self.listeners:
+    def missing_listeners(self, publisher: Publisher, more: int = 0) -> str:
+        """How many of them, and of so many more, are not there yet, for people; empty: none."""
+        found, wanted = publisher.get_subscription_count(), self.listeners + more
+        if found >= wanted:
             return ""
-        return f"listeners of {self.name} ({found} of {self.listeners})"
+        return f"listeners of {self.name} ({found} of {wanted})"
 
     def publisher(self, node: Node) -> Publisher:
         return node.create_publisher(self.message_type, self.name, self.quality.profile())
@@ -185,6 +185,11 @@ RETURN_ACTION: Final = "chunk_player/return_to_start"
 def button_service(outcome: str) -> str:
     """Of the episode manager: says this of the present episode, without any argument."""
     return f"episode_manager/{outcome}"
+
+
+def of_robot(topic: Topic, robot: str) -> Topic:
+    """The topic of one of several robots, for who serves them all; empty: of the only one."""
+    return replace(topic, name=f"{robot}/{topic.name}") if robot else topic
 
 
 def camera_image(camera: str) -> Topic:

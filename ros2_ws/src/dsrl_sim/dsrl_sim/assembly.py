@@ -11,7 +11,7 @@ from dsrl_core.control.safety import Safety
 from dsrl_core.rollout import Decider, Rollout
 from dsrl_core.specs import FieldSpec, PolicySpec, TaskSpec
 from dsrl_core.steering.observation import ObservationBuilder
-from dsrl_core.steering.roll_forward import RollForward, require_ahead
+from dsrl_core.steering.roll_forward import RollForward
 from dsrl_sim.environment import SimulatedRobot
 
 
@@ -26,15 +26,13 @@ def make_rollout(
     kinematics = Kinematics(robot)
     safety = Safety(robot, kinematics)
     player = ChunkPlayer(robot, policy.action, policy.horizon, kinematics, safety)
-    if ahead:
-        require_ahead(policy)
-        player.ask_ahead(ahead)
+    player.ask_ahead(ahead)
     return Rollout(
         task,
         SimulatedRobot(task, robot, policy),
         player,
         ObservationBuilder(policy, robot),
-        RollForward(policy),
+        RollForward(policy, robot),
         decider,
     )
 

@@ -12,7 +12,7 @@ from std_srvs.srv import SetBool
 from dsrl_core.specs import PolicySpec, RobotSpec
 from dsrl_core.status import Phase
 from dsrl_core.types import Float64Array, to_nanoseconds
-from dsrl_interfaces.msg import EpisodeStatus
+from dsrl_interfaces.msg import ChunkRequest, EpisodeStatus
 from dsrl_interfaces.srv import ResetWorld
 from dsrl_ros import topics
 from dsrl_ros.conversions.basics import stamp_of, time_to_message
@@ -61,6 +61,8 @@ class LockStep:
         topics.EPISODE.subscribe(node, self._on_episode)
         topics.GRIPPER_TARGET.subscribe(node, self._on_gripper)
         topics.TARGET_JOINT.subscribe(node, self._on_target)
+        if policy.cameras:
+            topics.CHUNK_REQUEST.subscribe(node, self._on_request)
         node.create_service(ResetWorld, topics.RESET_SERVICE, self._on_reset)
         node.create_service(SetBool, franka_topics.USER_STOP_SERVICE, self._on_user_stop)
         node.wall_timer(parameters.repeat_s, self._repeat)
@@ -85,6 +87,15 @@ class LockStep:
         if stamp_of(message) >= self._start_ns:
             self._target = message
             self._step()
+
+    def _on_request(self, message: ChunkRequest) -> None:
+        """Draw what the policy sees where it is asked ahead: at a chunk's end that is done by then.
+
+        One that came over a moment that has passed is not for this world any more.
+        """
+        now_ns = self._world.time_ns
+        if stamp_of(message) == now_ns and not self._face.has_drawn(now_ns):
+            self._publish_policy_images()
 
     def _on_gripper(self, message: JointState) -> None:
         if stamp_of(message) < self._start_ns:

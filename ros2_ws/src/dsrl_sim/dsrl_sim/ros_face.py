@@ -113,6 +113,10 @@ class RosFace:
             for publisher, message in zip(self._policy_images.values(), messages, strict=True):
                 publisher.publish(message)
 
+    def has_drawn(self, stamp_ns: int) -> bool:
+        """Whether what the policy's cameras see at this moment has been published."""
+        return stamp_ns in self._drawn
+
     def _draw_now(self, robot: SimulatedRobot, stamp_ns: int) -> list[Image]:
         if not (self.is_frozen and self._policy_frames):
             frames = zip(self._policy_images, robot.images(), strict=True)

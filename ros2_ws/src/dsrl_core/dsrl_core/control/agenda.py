@@ -59,6 +59,14 @@ class Agenda:
             return None
         return max(self._pending.stamp_ns, self._ended_ns)
 
+    @property
+    def is_idle(self) -> bool | None:
+        """Whether the arm stands still between two chunks, for want of the next one; None: no
+        episode runs, or its first chunk has not come."""
+        if self.episode is None or self._final is not None or self._sequence == 0:
+            return None
+        return self._chunk is None
+
     def begin(self, now_ns: int, episode: int | None, deadline_ns: int = 0) -> None:
         """An episode begins; None: there is none, nothing is played and nothing asked for."""
         self.episode, self._start_ns, self._deadline_ns = episode, now_ns, deadline_ns
@@ -112,7 +120,8 @@ class Agenda:
                 return self._ask(now_ns, 0, "start")
             return self._ask(now_ns, self._horizon, "exhausted")
         if self._ahead and time_ns >= self._end_ns - self._ahead * self._row_ns:
-            first = self.row_at(time_ns + self._row_ns - 1)
+            # Ticks need not fall on the beginnings of actions: one that has hardly begun is left.
+            first = self.row_at(time_ns + self._row_ns // 2)
             return self._ask(now_ns, self._horizon, "ahead", self._chunk[first:])
         return None
 

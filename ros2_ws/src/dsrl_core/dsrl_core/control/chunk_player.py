@@ -26,6 +26,7 @@ from dsrl_core.control.actions import Actions
 from dsrl_core.control.agenda import Agenda
 from dsrl_core.control.chunk_check import misfit
 from dsrl_core.control.commanded_width import CommandedWidth
+from dsrl_core.control.idleness import Idleness
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.reference import Reference
 from dsrl_core.control.safety import Safety
@@ -91,6 +92,7 @@ class ChunkPlayer:
         self._last_ns = self._ticked_ns = -1
         self.refused: dict[str, int] = {}
         """Chunks that were refused since the start of the process, by reason."""
+        self.idleness = Idleness()
 
     @property
     def pending(self) -> ChunkRequest | None:
@@ -106,6 +108,11 @@ class ChunkPlayer:
     def is_over(self) -> bool:
         """Whether the episode's final request is out."""
         return self._agenda.final is not None
+
+    @property
+    def asks_ahead(self) -> int:
+        """Actions before the end of a chunk at which the next one is asked for."""
+        return self._agenda.ahead
 
     def ask_ahead(self, actions: int) -> None:
         """Ask for the next chunk so many actions before the present one ends; 0: at its end.
@@ -182,6 +189,7 @@ class ChunkPlayer:
             now_ns = self._last_ns
             self._safety.rewind()
             self._reference.rewind()
+            self.idleness.rewind()
         self._last_ns = now_ns
         if not self._can_move:
             request = None if self.is_over else self._finish(now_ns, "invalid")
@@ -195,6 +203,7 @@ class ChunkPlayer:
         admitted = reference.step(measured)
         if self._safety.hold_rule is not None and not self.is_over:
             request = self._finish(now_ns, "invalid")
+        self.idleness.see(agenda.is_idle)
         self._set_point = SetPoint(now_ns, admitted.position, admitted.velocity, width)
         return Tick(self._set_point, request)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -138,21 +139,21 @@ class PolicySpec:
             raise ValueError(f"cameras of different sizes {sorted(sizes)}; expected one size")
         return self
 
-    @property
+    @cached_property
     def step_size(self) -> int:
         """Values in one observation."""
         return sum(part.size for part in self.observation)
 
-    @property
+    @cached_property
     def observation_size(self) -> int:
         """Values in all observations that the policy sees at once."""
         return self.observation_steps * self.step_size
 
-    @property
+    @cached_property
     def action_dim(self) -> int:
         return sum(part.size for part in self.action.fields)
 
-    @property
+    @cached_property
     def images_shape(self) -> tuple[int, int, int, int] | None:
         """Shape (views, height, width, 3) of an observation's images; None without cameras.
 
@@ -163,11 +164,11 @@ class PolicySpec:
         views = self.observation_steps * len(self.cameras)
         return (views, self.cameras[0].height, self.cameras[0].width, 3)
 
-    @property
+    @cached_property
     def noise_shape(self) -> tuple[int, int]:
         return (self.noise_horizon or self.horizon, self.noise_dim)
 
-    @property
+    @cached_property
     def chunk_shape(self) -> tuple[int, int]:
         return (self.horizon, self.action_dim)
 

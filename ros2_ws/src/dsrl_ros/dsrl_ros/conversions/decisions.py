@@ -128,4 +128,6 @@ def inputs_to_message(value: DecisionInputs) -> String:
 
 
 def inputs_from_message(message: String) -> DecisionInputs:
-    return DecisionInputs(**json.loads(message.data))
+    told = json.loads(message.data)
+    # Bags of before have no such entry.
+    return DecisionInputs(**(told | {"measured": tuple(told.get("measured", ()))}))

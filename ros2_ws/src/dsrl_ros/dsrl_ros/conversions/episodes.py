@@ -14,6 +14,8 @@ from dsrl_ros.conversions.basics import header, stamp_of, time_from_message, tim
 
 _UNKNOWN: Final = (-1, -1)
 """Instead of numbers that are not known."""
+_OF_NOISE: Final = ": "
+"""Between a mode and the kind of noise that it is of."""
 
 
 def label_to_message(value: Label) -> msg.EpisodeLabel:
@@ -51,7 +53,7 @@ def status_to_message(value: EpisodeStatus) -> msg.EpisodeStatus:
         header=header(value.stamp_ns),
         episode=value.episode,
         phase=int(value.phase),
-        mode=str(value.mode),
+        mode=f"{value.mode}{_OF_NOISE}{value.noise}" if value.noise else str(value.mode),
         seed=value.seed,
         minimum_weights_version=value.minimum_weights_version,
         started=time_to_message(value.started_ns),
@@ -65,14 +67,17 @@ def status_to_message(value: EpisodeStatus) -> msg.EpisodeStatus:
         code=value.code,
         paused=value.paused,
         waits_for=value.waits_for,
+        host=value.host,
+        folder=value.folder,
     )
 
 
 def status_from_message(message: msg.EpisodeStatus) -> EpisodeStatus:
+    mode, _, noise = message.mode.partition(_OF_NOISE)
     return EpisodeStatus(
         message.episode,
         Phase(message.phase),
-        Mode(message.mode),
+        Mode(mode),
         message.seed,
         message.minimum_weights_version,
         time_from_message(message.started),
@@ -87,6 +92,9 @@ def status_from_message(message: msg.EpisodeStatus) -> EpisodeStatus:
         message.code,
         message.paused,
         message.waits_for,
+        message.host,
+        message.folder,
+        noise,
     )
 
 
@@ -157,6 +165,7 @@ def safety_to_message(value: SafetyStatus) -> msg.SafetyStatus:
         set_points=value.set_points,
         missed_periods=value.missed_periods,
         period_p99_s=value.period_p99_s,
+        idle_s=value.idle_s,
     )
 
 
@@ -171,4 +180,5 @@ def safety_from_message(message: msg.SafetyStatus) -> SafetyStatus:
         message.missed_periods,
         message.period_p99_s,
         stamp_of(message),
+        message.idle_s,
     )

@@ -6,22 +6,25 @@ simulation alike: ticks with the clock on the wall, watches its inputs, and hold
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 from std_srvs.srv import Trigger
 
-from dsrl_core.control.ahead import AheadByLatency
+from dsrl_core.control.ahead import AnswerTimes, actions_ahead
 from dsrl_core.control.chunk_player import ChunkPlayer
 from dsrl_core.control.kinematics import Kinematics
 from dsrl_core.control.safety import Safety
 from dsrl_core.errors import InvalidValue
+from dsrl_core.health import player_health
 from dsrl_core.specs import PolicySpec, RobotSpec
 from dsrl_core.specs.robot import CommandPath, ReturnPath
-from dsrl_core.steering.roll_forward import require_ahead
 from dsrl_core.types import NANOSECONDS_PER_SECOND, to_nanoseconds
 from dsrl_ros import topics
 from dsrl_ros.command_paths import PATHS
+from dsrl_ros.conversions.learning import health_to_message
 from dsrl_ros.lock_step import LockStep
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import AHEAD_AS_MEASURED, ROBOT_FILE, ChunkPlayerParameters
@@ -48,7 +51,7 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
         robot = robot.in_lock_step if given.lock_step else _in_real_time(robot, given)
         kinematics = Kinematics(robot)
         safety = Safety(robot, kinematics)
-        player = ChunkPlayer(
+        self._player = player = ChunkPlayer(
             robot,
             policy.action,
             policy.horizon,
@@ -57,8 +60,13 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
             stops_at_end=not given.lock_step,
         )
         join_ns = 0 if given.lock_step else _JOIN_NS
-        ahead = _asks_ahead(player, policy, given)
-        self._playing = Playing(self, player, safety, robot.set_point_period_ns, join_ns, ahead)
+        ahead_of = _asks_ahead(player, policy, given)
+        self._row_ns = to_nanoseconds(policy.action.period_s)
+        self._answers = AnswerTimes(self._row_ns)
+        period_ns = robot.set_point_period_ns
+        self._playing = Playing(self, player, safety, period_ns, join_ns, self._answers, ahead_of)
+        self._hardware = f"{self.get_namespace().strip('/')}/{robot.name}".lstrip("/")
+        self._diagnostics = topics.DIAGNOSTICS.publisher(self)
         self._drive: LockStep | RealTime
         if given.lock_step:
             self._drive = LockStep(self, robot, policy, player, self._playing)
@@ -67,7 +75,7 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
             self._drive = RealTime(self, robot, task, policy, player, safety, self._playing)
         self.create_service(Trigger, topics.HOLD_SERVICE, self._on_stop)
         self.create_service(Trigger, topics.RESUME_SERVICE, self._on_resume)
-        self.wall_timer(_TELL_S, self._playing.tell_safety)
+        self.wall_timer(_TELL_S, self._tell)
 
     def waits_for(self) -> str:
         missing = self._drive.waits_for() or self._playing.waits_for()
@@ -91,21 +99,29 @@ class ChunkPlayerNode(DsrlNode[ChunkPlayerParameters]):
             response.success, response.message = True, "the arm may move again"
         return response
 
+    def _tell(self) -> None:
+        self._playing.tell_safety()
+        player = self._player
+        health = player_health(
+            self._answers, player.idleness, player.asks_ahead, self._row_ns, self._hardware
+        )
+        self._diagnostics.publish(health_to_message(health, self.now_ns()))
+
     def close(self) -> None:
         self._drive.close()
 
 
 def _asks_ahead(
     player: ChunkPlayer, policy: PolicySpec, given: ChunkPlayerParameters
-) -> AheadByLatency | None:
-    """Set how early the player asks; what decides it from answer to answer, if it is not fixed.
+) -> Callable[[int], int] | None:
+    """Set how early the player asks; what decides it by how long answers take [ns], if it is not
+    fixed.
 
     Raises:
-        DsrlError: this policy cannot be asked so early, or there is nothing to measure.
+        InvalidValue: a chunk has not so many actions, or there is nothing to measure.
     """
     if given.ask_ahead == 0:
         return None
-    require_ahead(policy)
     if given.ask_ahead != AHEAD_AS_MEASURED:
         player.ask_ahead(given.ask_ahead)
         return None
@@ -113,7 +129,8 @@ def _asks_ahead(
         raise InvalidValue(
             "in lock-step an answer takes no time; expected ask_ahead as a number of actions"
         )
-    return AheadByLatency(policy.horizon, to_nanoseconds(policy.action.period_s))
+    row_ns = to_nanoseconds(policy.action.period_s)
+    return partial(actions_ahead, horizon=policy.horizon, row_ns=row_ns)
 
 
 def _in_real_time(robot: RobotSpec, given: ChunkPlayerParameters) -> RobotSpec:

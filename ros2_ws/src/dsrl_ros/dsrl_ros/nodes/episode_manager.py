@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +12,11 @@ from std_srvs.srv import Trigger
 from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.data.ledger import LEDGER, LabelLedger
 from dsrl_core.data.timeline import Timeline
+from dsrl_core.disk_budget import DiskBudget, disk_health
 from dsrl_core.episode_manager import EpisodeManager
 from dsrl_core.episode_run import ResetWanted
 from dsrl_core.errors import DsrlError
+from dsrl_core.evaluation.ab_rule import asked_rule
 from dsrl_core.evaluation.ab_run import (
     ComparisonRun,
     requested_run,
@@ -39,7 +42,7 @@ from dsrl_ros.conversions.episodes import (
     safety_from_message,
     status_to_message,
 )
-from dsrl_ros.conversions.learning import learner_from_message
+from dsrl_ros.conversions.learning import health_to_message, learner_from_message
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.operator_services import OperatorServices
 from dsrl_ros.parameters import EpisodeManagerParameters
@@ -71,7 +74,12 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             # Who resets the world presses start already.
             auto_advance=self.parameters.auto_advance or not self.parameters.simulated,
         )
-        self._timeline = Timeline(out)
+        limits = (1e9 * self.parameters.disk_gb, 1e9 * self.parameters.disk_free_gb)
+        self._disk = DiskBudget(out / EPISODES, *limits)
+        self._warned = ""
+        self._diagnostics = topics.DIAGNOSTICS.publisher(self)
+        self._place = (socket.gethostname(), str(out.absolute()))
+        self._timeline, self._idle_s = Timeline(out), 0.0
         self._progress = RunProgress(task.success_target)
         self._progress.labelled(self._ledger.entries)
         self._progress.hide(sealed_episodes(out))
@@ -122,12 +130,18 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
                 request.first_index,
                 request.arms,
                 KeptWeights(Path(self.parameters.out)).versions(),
+                asked_rule(request.alpha, request.margin),
             )
+            if isinstance(wanted, ComparisonRun):
+                response.message = told_in_advance(wanted)
+            if request.plan_only:
+                response.accepted = True
+                return response
             response.first_episode = self._manager.run(wanted)
             if isinstance(wanted, ComparisonRun):
                 out, first = Path(self.parameters.out), response.first_episode
                 path = write_plan(out, wanted, first, resets_match=self.parameters.simulated)
-                response.message = f"{told_in_advance(wanted)}; sealed in {path}"
+                response.message += f"; sealed in {path}"
             response.accepted = True
         except DsrlError as error:
             response.message = str(error)
@@ -181,6 +195,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
     def _on_recorded(self, message: msg.EpisodeRecorded) -> None:
         recorded = recorded_from_message(message)
         self._progress.recorded(recorded)
+        self._look_at_disk()  # before another one begins
         self._manager.recorded(recorded)
         self._after_event()
 
@@ -191,7 +206,8 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
 
     def _on_safety(self, message: msg.SafetyStatus) -> None:
         safety = safety_from_message(message)
-        self._hold = safety.hold
+        self._hold, self._idle_s = safety.hold, safety.idle_s
+        self._progress.idle(safety.idle_s, time.monotonic())
         self._manager.safety(safety)
         if self._manager.is_held:
             self._reset.drop()
@@ -207,7 +223,8 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         """Publish what changed, and see to a reset that is wanted."""
         if self._manager.status != self._published:
             before, self._published = self._published, self._manager.status
-            stamped = replace(self._published, stamp_ns=self.now_ns())
+            host, folder = self._place
+            stamped = replace(self._published, stamp_ns=self.now_ns(), host=host, folder=folder)
             self._progress.see(stamped, time.monotonic())
             # On disk before anybody hears of it.
             self._write_down(stamped)
@@ -222,7 +239,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
 
     def _write_down(self, status: EpisodeStatus) -> None:
         try:
-            self._timeline.add(status)
+            self._timeline.add(status, self._idle_s)
         except OSError as error:
             # Reports will have a gap; the robot's work does not depend on it.
             self.get_logger().error(f"no timeline: {error}", throttle_duration_sec=60.0)
@@ -230,6 +247,20 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
     def _tell_budget(self) -> None:
         budget = self._progress.snapshot(time.monotonic())
         self._budget.publish(budget_to_message(replace(budget, stamp_ns=self.now_ns())))
+        self._look_at_disk()
+
+    def _look_at_disk(self) -> None:
+        state = self._disk.look()
+        health = disk_health(state, self.get_namespace().strip("/"))
+        self._diagnostics.publish(health_to_message(health, self.now_ns()))
+        told = state.refusal or state.warning
+        if bool(told) != bool(self._warned) or state.refusal:
+            self.get_logger().warning(told or "the disk has room again", throttle_duration_sec=60.0)
+            if told and not state.refusal and not self._manager.status.message:
+                self._manager.note(told)
+        self._warned = told
+        self._manager.disk(state.refusal, self.now_ns())
+        self._after_event()
 
     def _on_timer(self) -> None:
         self._manager.time_is(self.now_ns())

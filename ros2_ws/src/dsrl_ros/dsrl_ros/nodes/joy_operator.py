@@ -18,6 +18,7 @@ from dsrl_ros.parameters import JoyOperatorParameters
 _ANSWERS_S: Final = 0.2
 _WHY_NOT: Final = {
     Asked.RESUME: "whoever lets a held arm go on must look at it: resume from a screen",
+    Asked.LABEL: "a grade is chosen on a screen",
     Asked.RUN: "a run is begun from a screen",
     Asked.START: "an episode is left unlabelled from a screen",
 }

@@ -16,6 +16,7 @@ from dsrl_core.status import INVALID, EpisodeStatus, Phase, PolicyInfo
 from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.steering.kept_weights import KeptWeights
 from dsrl_core.steering.policy_inputs import DecisionInputs, PolicyInputs, Seen
+from dsrl_core.steering.preflight.noise_kinds import BASE, NoiseKind
 from dsrl_core.steering.weights_in_use import Weights, WeightsInUse, fits
 from dsrl_core.types import ChunkRequest, Decision, final_decision, to_nanoseconds
 from dsrl_interfaces import msg
@@ -177,7 +178,12 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
             return
         try:
             decision = loop.decide(
-                seen.observation, request.episode, request.sequence, status.mode, status.seed
+                seen.observation,
+                request.episode,
+                request.sequence,
+                status.mode,
+                status.seed,
+                NoiseKind.named(status.noise) if status.noise else BASE,
             )
         except PolicyUnavailable as error:
             self.get_logger().error(str(error))
@@ -199,7 +205,9 @@ class NoiseActor(DsrlNode[NoiseActorParameters]):
         self._chunk.publish(message)
         self._answered, self._pending = (request, message), None
         if self._made_of.get_subscription_count():
-            inputs = DecisionInputs(request.episode, request.sequence, seen.stamps_ns)
+            inputs = DecisionInputs(
+                request.episode, request.sequence, seen.stamps_ns, seen.measured
+            )
             self._made_of.publish(inputs_to_message(inputs))
 
     def close(self) -> None:

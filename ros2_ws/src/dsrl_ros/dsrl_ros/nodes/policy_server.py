@@ -17,6 +17,7 @@ from dsrl_core.specs import PolicySpec
 from dsrl_core.status import PolicyInfo
 from dsrl_ros import topics
 from dsrl_ros.conversions.learning import policy_to_message
+from dsrl_ros.namespaces import robot_names
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import PolicyServerParameters
 from dsrl_ros.paths import catalog, domain, policy_endpoint
@@ -45,11 +46,15 @@ class PolicyServerNode(DsrlNode[PolicyServerParameters]):
 
             self._serving = ServingThread(lambda: _loaded(spec), serve)
             digest = digests[0]
-        self._info = topics.POLICY_INFO.publisher(self)
+        robots = robot_names(self.parameters.robots)
+        self._info = [
+            topics.of_robot(topics.POLICY_INFO, robot).publisher(self) for robot in ("", *robots)
+        ]
         info = PolicyInfo(
             spec.name, digest, spec.noise_shape, spec.chunk_shape, endpoint, self.now_ns()
         )
-        self._info.publish(policy_to_message(info))
+        for publisher in self._info:
+            publisher.publish(policy_to_message(info))
 
     def turn(self, executor: Executor) -> None:
         if self._serving is not None:
