@@ -3,13 +3,19 @@
     ./dsrl bench preflight_coverage
 
 At some share of the resets success is possible, and there its rate is drawn from a Beta
-distribution. Truth of the reach: the best of 64 episodes at each reset. Nominal: 95 %.
+distribution. Worlds are all combinations of that share, the Beta's mean, and how much resets differ
+(rho, 0: all alike, 1: each always succeeds or always fails). Truth of the reach: the best of 64
+episodes at each reset. Nominal: 95 %.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Final
 
 import numpy as np
 from rich.console import Console
@@ -20,32 +26,24 @@ from dsrl_core.steering.preflight.noise_kinds import BASE_NOISE
 from dsrl_core.steering.preflight.thresholds import THRESHOLDS
 from dsrl_core.steering.preflight.trials import Trial
 
-DESIGNS = ((6, 8), (12, 2), (24, 1), (8, 1))
+RESULTS: Final = Path(__file__).parent / "results" / "preflight_coverage.json"
+DESIGNS: Final = ((6, 8), (12, 2), (24, 1), (8, 1))
 """Resets, and trials at each. The first is `--sim`, the last `--robot`, at their defaults."""
-WORLDS = (
-    (1.0, 2.0, 3.0),
-    (1.0, 6.0, 12.0),
-    (1.0, 0.3, 0.6),
-    (1.0, 0.1, 0.2),
-    (1.0, 20.0, 2.0),
-    (1.0, 1.0, 20.0),
-    (1.0, 50.0, 50.0),
-    (0.95, 40.0, 1.0),
-    (0.9, 1.0, 4.0),
-    (0.6, 2.0, 2.0),
-    (0.6, 0.5, 1.0),
-    (0.4, 50.0, 1.0),
-    (0.3, 1.0, 1.0),
-    (0.3, 4.0, 4.0),
-)
-"""Share of resets where success is possible, and the Beta's two parameters there."""
+POSSIBLE: Final = (1.0, 0.95, 0.9, 0.7, 0.5, 0.3, 0.15)
+MEAN: Final = (0.01, 0.03, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.97, 0.99)
+RHO: Final = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+QUANTITIES: Final = ("base", "reach", "gain")
+WORST: Final = 3
+"""Worlds of each design and quantity that are told."""
+
+World = tuple[float, float, float]
 
 
 @cache
-def estimated(counts: tuple[tuple[int, int], ...]) -> HeadRoom:
+def estimated(successes: tuple[int, ...], number: int) -> HeadRoom:
     trials = [
-        Trial(reset, BASE_NOISE, draw, draw < successes)
-        for reset, (successes, number) in enumerate(counts)
+        Trial(reset, BASE_NOISE, draw, draw < count)
+        for reset, count in enumerate(successes)
         for draw in range(number)
     ]
     room = estimate_head_room(trials, True, True, THRESHOLDS.choices)
@@ -53,45 +51,54 @@ def estimated(counts: tuple[tuple[int, int], ...]) -> HeadRoom:
     return room
 
 
-def covered(world: tuple[float, float, float], resets: int, draws: int, runs: int) -> list[float]:
-    """True base rate and reach, and the shares of preflights whose intervals held base rate, reach
-    and gain."""
-    possible, a, b = world
+def covered(world: World, resets: int, draws: int, runs: int) -> list[float]:
+    """Shares of preflights whose intervals held base rate, reach and gain."""
+    possible, mean, rho = world
+    a, b = mean * (1 / rho - 1), (1 - mean) * (1 / rho - 1)
     generator = np.random.default_rng(1000)
-    base = possible * a / (a + b)
     failing = (1 - generator.beta(a, b, 200_000)) ** THRESHOLDS.choices
-    best = possible * float(1 - failing.mean())
-    held = np.zeros(3)
-    for _ in range(runs):
-        rates = generator.beta(a, b, resets) * (generator.random(resets) < possible)
-        successes = sorted(generator.binomial(draws, rates).tolist())
-        room = estimated(tuple((count, draws) for count in successes))
-        held += [
-            room.base_low <= base <= room.base_high,
-            room.reach_low <= best <= room.reach_high,
-            room.gain[0] <= best - base <= room.gain[1],
-        ]
-    return [base, best, *(held / runs).tolist()]
+    base, best = possible * mean, possible * float(1 - failing.mean())
+    there = generator.random((runs, resets)) < possible
+    rates = generator.beta(a, b, (runs, resets)) * there
+    drawn = np.sort(generator.binomial(draws, rates), axis=1)
+    held = np.zeros(len(QUANTITIES))
+    for successes, times in zip(*np.unique(drawn, axis=0, return_counts=True), strict=True):
+        room = estimated(tuple(successes.tolist()), draws)
+        held += times * np.array(
+            [
+                room.base_low <= base <= room.base_high,
+                room.reach_low <= best <= room.reach_high,
+                room.gain[0] <= best - base <= room.gain[1],
+            ]
+        )
+    return (held / runs).tolist()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=600, help="preflights of each world and design")
+    parser.add_argument("--runs", type=int, default=10_000, help="preflights of each world")
     runs = parser.parse_args().runs
-    table = Table(
-        "resets x trials", "world", "base", "reach", "base held", "reach held", "gain held"
-    )
-    least = np.ones(3)
+    table = Table("resets x trials", "of the", *(f"the worst {WORST} worlds: held",), "median")
+    found = {}
     for resets, draws in DESIGNS:
-        for world in WORLDS:
-            base, best, *held = covered(world, resets, draws, runs)
-            least = np.minimum(least, held)
-            share, a, b = world
-            cells = [f"{resets} x {draws}", f"{share:g}, Beta({a:g}, {b:g})"]
-            cells += [f"{base:.2f}", f"{best:.2f}", *(f"{value:.1%}" for value in held)]
-            table.add_row(*cells)
-    table.add_row("least", "", "", "", *(f"{value:.1%}" for value in least))
+        worlds: dict[World, list[float]] = {
+            world: covered(world, resets, draws, runs) for world in product(POSSIBLE, MEAN, RHO)
+        }
+        for place, quantity in enumerate(QUANTITIES):
+            order = sorted(worlds, key=lambda world: worlds[world][place])
+            told = [
+                f"{worlds[world][place]:.1%} (share {world[0]:g}, mean {world[1]:g}, "
+                f"rho {world[2]:g})"
+                for world in order[:WORST]
+            ]
+            median = float(np.median([held[place] for held in worlds.values()]))
+            table.add_row(f"{resets} x {draws}", quantity, "\n".join(told), f"{median:.1%}")
+            least = worlds[order[0]][place]
+            found[f"{resets} x {draws}, {quantity}"] = {"least": least, "median": median}
     Console(width=100).print(table)
+    worlds_told = f"{len(POSSIBLE) * len(MEAN) * len(RHO)} worlds, {runs} preflights of each"
+    made = {"command": "./dsrl bench preflight_coverage", "of": worlds_told, "held": found}
+    RESULTS.write_text(json.dumps(made, indent=1) + "\n")
 
 
 if __name__ == "__main__":

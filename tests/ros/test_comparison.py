@@ -82,4 +82,6 @@ def test_two_checkpoints_are_compared_also_by_an_actor_that_is_started_again(
     for attempt in test.episodes:
         steps = store.read(attempt.number).steps[:-1]
         versions = {step.decision.weights_version for step in steps}
-        assert versions == {planned.plan.arm_of(attempt.index).weights_version}
+        expected = {planned.plan.arm_of(attempt.index).weights_version}
+        # The actor may have been killed before an invalid attempt's first decision.
+        assert versions == expected or (not versions and not attempt.is_valid)

@@ -8,7 +8,10 @@ alike, 1: each always succeeds or always fails). The posterior is taken on a gri
 A flat prior alone does not hold what 95 % promises: where every reset was tried once, which tells
 nothing of the share, it rules out a share of 1 up to every fourth time, and base rates over 0.9
 likewise. So every interval also holds all that is likely: parameters whose likelihood is at least a
-seventh of the greatest (95 % of the likelihood ratio's chi square). The wider end of both counts.
+twentieth of the greatest (95 % of the likelihood ratio's chi square with two degrees of freedom,
+since how often and how much resets differ are both unknown; with one degree, six resets that differ
+as much as they can are held by 86 % of the intervals). The wider end of both counts, and it is that
+of a grid's cell, not its middle.
 """
 
 from __future__ import annotations
@@ -20,13 +23,14 @@ import numpy as np
 
 from dsrl_core.types import Float64Array
 
-_EDGES: Final = np.linspace(0.0, 1.0, 51)
-_POSSIBLE: Final = (_EDGES[:-1] + _EDGES[1:]) / 2
-_MEAN: Final = (np.arange(25) + 0.5) / 25
+_POSSIBLE_EDGES: Final = np.linspace(0.0, 1.0, 51)
+_POSSIBLE: Final = (_POSSIBLE_EDGES[:-1] + _POSSIBLE_EDGES[1:]) / 2
+_MEAN_EDGES: Final = np.linspace(0.0, 1.0, 26)
+_MEAN: Final = (_MEAN_EDGES[:-1] + _MEAN_EDGES[1:]) / 2
 _RHO: Final = (np.arange(20) + 0.5) / 20
 _CREDIBLE: Final = 0.95
-_LIKELY: Final = 1.92
-"""Half the 95 % quantile of chi square with one degree of freedom."""
+_LIKELY: Final = 3.0
+"""Half the 95 % quantile of chi square with two degrees of freedom."""
 
 
 class ResetRates:
@@ -53,14 +57,29 @@ class ResetRates:
 
     def base_rate(self) -> tuple[float, float]:
         """95 % interval of the success rate over resets."""
-        return self._interval(_POSSIBLE[:, None, None] * _MEAN[None, :, None])
+        middle, low, high = (
+            possible[:, None, None] * mean[None, :, None]
+            for possible, mean in (
+                (_POSSIBLE, _MEAN),
+                (_POSSIBLE_EDGES[:-1], _MEAN_EDGES[:-1]),
+                (_POSSIBLE_EDGES[1:], _MEAN_EDGES[1:]),
+            )
+        )
+        tail = (1.0 - _CREDIBLE) / 2
+        return (
+            min(_quantile(middle, self._weights, tail), float(self._of_likely(low).min())),
+            max(_quantile(middle, self._weights, 1.0 - tail), float(self._of_likely(high).max())),
+        )
 
     def best_of(self, choices: int) -> tuple[float, float]:
         """Success rate of one who may pick the best of so many episodes at each reset: the lower
         end of the 95 % interval, and the posterior's median."""
         failing = np.exp(self._betaln(self._a, self._b + choices) - self._log_beta)
         values = _POSSIBLE[:, None, None] * (1.0 - failing)[None]
-        return self._interval(values)[0], _quantile(values, self._weights, 0.5)
+        low = _POSSIBLE_EDGES[:-1, None, None] * (1.0 - failing)[None]
+        tail = (1.0 - _CREDIBLE) / 2
+        lowest = min(_quantile(values, self._weights, tail), float(self._of_likely(low).min()))
+        return lowest, _quantile(values, self._weights, 0.5)
 
     def possible_at_most(self) -> float:
         """Upper end of the (shortest) 95 % interval of the share of resets where success is
@@ -74,15 +93,11 @@ class ResetRates:
             if last <= len(mass) and last - first <= best[1] - best[0]:
                 best = (first, last)
         likely = np.flatnonzero(self._likely.any(axis=(1, 2)))
-        return float(_EDGES[max(best[1], int(likely.max()) + 1)])
+        return float(_POSSIBLE_EDGES[max(best[1], int(likely.max()) + 1)])
 
-    def _interval(self, values: Float64Array) -> tuple[float, float]:
-        tail = (1.0 - _CREDIBLE) / 2
-        likely = np.broadcast_to(values, self._weights.shape)[self._likely]
-        return (
-            min(_quantile(values, self._weights, tail), float(likely.min())),
-            max(_quantile(values, self._weights, 1.0 - tail), float(likely.max())),
-        )
+    def _of_likely(self, values: Float64Array) -> Float64Array:
+        """Values of all cells of the grid that are likely."""
+        return np.asarray(np.broadcast_to(values, self._weights.shape)[self._likely])
 
 
 def _quantile(values: Float64Array, weights: Float64Array, share: float) -> float:
