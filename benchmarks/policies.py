@@ -40,7 +40,7 @@ from dsrl_core.steering.decision_loop import DecisionLoop
 from dsrl_core.types import Mode
 
 RESULTS: Final = Path(__file__).parent / "results"
-ROUNDS: Final = 6
+ROUNDS: Final = 12
 COUNTS: Final = {NO_OP: 150, LARGE: 15}
 """Decisions in a round; of those in process as many in all as of the wire."""
 ROBOTS: Final = 4

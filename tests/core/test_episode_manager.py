@@ -12,7 +12,7 @@ from dsrl_core.episode_manager import OVERTIME_NS, REPEATS_MAX, EpisodeManager
 from dsrl_core.episode_run import Run
 from dsrl_core.errors import DsrlError, InvalidValue
 from dsrl_core.seeding import reset_seed
-from dsrl_core.status import INVALID, LearnerStatus, Phase
+from dsrl_core.status import INVALID, LearnerStatus, Phase, Waits
 from dsrl_core.types import Mode, Outcome
 from tests.core.episode_manager_setup import (
     FREE,
@@ -241,6 +241,26 @@ def test_hold_changes_nothing_of_an_episode_that_awaits_its_label() -> None:
     assert manager.status.phase is Phase.AWAITING_LABEL
     manager.label(label(0))
     assert manager.status.outcome == "success"
+
+
+def test_no_episode_begins_while_a_process_that_it_needs_is_away() -> None:
+    manager = manager_at(Phase.RESETTING)
+    manager.away(["policy_server", "noise_actor"])
+    manager.world_ready(0, START_NS)
+    status = manager.status
+    assert (status.phase, status.waits_for) == (Phase.READY, Waits.PROCESS)
+    assert status.message == "waits for policy_server and noise_actor"
+    manager.away(["noise_actor"], 2 * START_NS)
+    assert manager.status.message == "waits for noise_actor"
+    manager.away([], 3 * START_NS)
+    assert manager.status.phase is Phase.RUNNING
+    assert (manager.status.started_ns, manager.status.message) == (3 * START_NS, "")
+
+
+def test_a_process_that_is_away_does_not_end_the_running_episode() -> None:
+    manager = manager_at(Phase.RUNNING)
+    manager.away(["rollout_recorder"], 2 * START_NS)
+    assert manager.status.phase is Phase.RUNNING
 
 
 def test_labels_are_in_the_real_ledger(tmp_path: Path) -> None:

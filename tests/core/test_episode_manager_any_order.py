@@ -49,7 +49,7 @@ class AnyOrder(RuleBasedStateMachine):
     @initialize(wait=st.booleans())
     def begin(self, wait: bool) -> None:
         self.ledger = MemoryLedger()
-        self.wait = wait
+        self.wait, self.away_now = wait, tuple[str, ...]()
         self.manager = EpisodeManager(self.ledger, LIMIT_NS, 0, wait_for_learner=wait)
         self.before = self.manager.status
         self.entries = 0
@@ -116,6 +116,11 @@ class AnyOrder(RuleBasedStateMachine):
     def safety(self, safety: SafetyStatus) -> None:
         self.manager.safety(safety)
 
+    @rule(processes=st.sampled_from([(), ("policy_server",), ("noise_actor", "policy_server")]))
+    def away(self, processes: tuple[str, ...]) -> None:
+        self.away_now = processes
+        self.manager.away(processes, START_NS)
+
     @precondition(lambda self: self.manager.reset_wanted is not None)
     @rule()
     def carry_out(self) -> None:
@@ -130,6 +135,8 @@ class AnyOrder(RuleBasedStateMachine):
             first = before.phase is Phase.IDLE and before.episode == 0
             assert first or now.phase in ALLOWED[before.phase], (before, now)
         assert now.episode >= before.episode
+        is_new = now.phase is Phase.RUNNING and before.phase is not Phase.RUNNING
+        assert not (is_new and self.away_now), "no episode begins without what it needs"
         if now.episode > before.episode:
             assert before.phase not in (Phase.RUNNING,) or now.phase is not Phase.RUNNING
         self.before = now

@@ -103,7 +103,7 @@ def test_a_replay_that_ends_otherwise_lowers_what_is_promised() -> None:
         (trials((1, 2)), "head_room.few"),
         (trials(*[(0, 4)] * 6), "head_room.no_success"),
         (trials(*[(4, 4)] * 4), "head_room.always"),
-        (trials(*[(4, 4)] * 100), "head_room.none"),
+        (trials(*[(4, 4)] * 200), "head_room.none"),
     ],
 )
 def test_reasons_of_trials(found: list[Trial], reason: str) -> None:

@@ -8,12 +8,14 @@ After each the caller publishes `status` and carries out `reset_wanted`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
 from dsrl_core import episode_run
+from dsrl_core.episode_gate import Gate
 from dsrl_core.episode_labels import conflict, jump_back, write_label
-from dsrl_core.episode_run import LearnerGate, Ledger, ResetWanted, Run
+from dsrl_core.episode_run import Ledger, ResetWanted, Run
 from dsrl_core.status import (
     INVALID,
     UNLABELLED,
@@ -48,13 +50,12 @@ class EpisodeManager:
         auto_advance: bool = True,
     ) -> None:
         self._ledger, self._time_limit_ns = ledger, time_limit_ns
-        self._evaluation_share, self._auto_advance = evaluation_share, auto_advance
+        self._evaluation_share = evaluation_share
         self._next_episode = next_episode
         self._run: Run | None = None
         self._recorded: set[int] = set()
         self._invalid: set[int] = set()
-        self._learner = LearnerGate(ledger, wait_for_learner)
-        self._hold, self._is_started, self._no_room = "", False, ""
+        self._gate = Gate(ledger, wait_for_learner, auto_advance)
         self.status = EpisodeStatus(episode=max(0, next_episode - 1))
         self.reset_wanted: ResetWanted | None = None
         """Never while the arm is held."""
@@ -62,7 +63,7 @@ class EpisodeManager:
     @property
     def is_held(self) -> bool:
         """Whether safety holds the arm: no episode begins, and no reset."""
-        return bool(self._hold)
+        return bool(self._gate.hold)
 
     # What people and programs ask for.
 
@@ -72,7 +73,7 @@ class EpisodeManager:
         Raises:
             DsrlError: another run is not over, or the disk takes no episode.
         """
-        episode_run.check_may_run(self.status, self._run is not None, self._no_room)
+        episode_run.check_may_run(self.status, self._run is not None, self._gate.no_room)
         self._run = wanted
         self._change(paused=False)
         self._begin()
@@ -122,7 +123,7 @@ class EpisodeManager:
             return refusal
         if self.status.phase is Phase.AWAITING_LABEL:
             self._change(phase=Phase.DONE, outcome=UNLABELLED)
-        self._is_started = self.status.phase is Phase.READY
+        self._gate.is_started = self.status.phase is Phase.READY
         self.go_on(now_ns)
         return ""
 
@@ -134,47 +135,54 @@ class EpisodeManager:
 
     def world_ready(self, episode: int, started_ns: int) -> None:
         """The world stands at the start of `episode`; its first tick is at `started_ns`."""
-        if self._is(Phase.RESETTING, episode) and not self._hold:
-            self._change(phase=Phase.READY, started_ns=started_ns, message=self._no_room)
+        if self._is(Phase.RESETTING, episode) and not self.is_held:
+            self._change(phase=Phase.READY, started_ns=started_ns, message=self._gate.told)
             self._start_if_ready()
 
     def reset_failed(self, episode: int, reason: str) -> None:
         """The world cannot be reset: the run ends here."""
-        if self._is(Phase.RESETTING, episode) and not self._hold:
+        if self._is(Phase.RESETTING, episode) and not self.is_held:
             self._idle(f"the world could not be reset: {reason}")
 
     def safety(self, safety: SafetyStatus) -> None:
         """While the arm is held a running episode becomes invalid and none begins; then the run
         goes on from a reset."""
-        before, self._hold = self._hold, safety.hold_to_mend
-        if self._hold == before:
+        gate = self._gate
+        if gate.hold == (hold := safety.hold_to_mend):
             return
+        gate.hold = hold
         phase, self.reset_wanted = self.status.phase, None
-        if not self._hold:
+        if not gate.hold:
             if phase is Phase.RESETTING:
                 self._want_reset()
             elif phase is Phase.IDLE:
                 self._change(message="the arm may move again")
         elif phase is Phase.RUNNING:
-            self.lost(self._hold)
+            self.lost(gate.hold)
         elif phase is Phase.DONE and self.status.outcome == INVALID:
-            self._change(message=f"invalid: {self._hold}")
-        elif phase in (Phase.IDLE, Phase.RESETTING, Phase.READY):
-            # Where the arm will be after a hold nobody knows: READY is not ready any more.
-            is_ready = phase is Phase.READY
-            self._change(phase=Phase.RESETTING if is_ready else phase, message=self._hold)
+            self._change(message=f"invalid: {gate.hold}")
+        elif phase is Phase.READY:
+            # Where the arm will be after a hold nobody knows: it is not ready any more.
+            self._change(phase=Phase.RESETTING, message=gate.hold)
+        elif phase in (Phase.IDLE, Phase.RESETTING):
+            self._change(message=gate.hold)
 
     def disk(self, refusal: str, now_ns: int = 0) -> None:
         """Why no further episode begins, empty: one may, from this ROS time on. One that runs does
         not care."""
-        if refusal != self._no_room:
-            self._no_room = refusal
-            if self.status.phase is not Phase.RUNNING:
-                self._change(message=refusal)
-            self._start_if_ready(now_ns)
+        if refusal != self._gate.no_room:
+            self._gate.no_room = refusal
+            message = self.status.message if self.status.phase is Phase.RUNNING else refusal
+            self._start_if_ready(now_ns, message=message)
+
+    def away(self, processes: Sequence[str], now_ns: int = 0) -> None:
+        """Processes that are gone: none given, an episode may begin from this ROS time on. What
+        becomes of one that runs is not judged here."""
+        if self._gate.miss(processes) and self.status.phase is Phase.READY:
+            self._start_if_ready(now_ns, message=self._gate.told)
 
     def learner_progress(self, learner: LearnerStatus) -> None:
-        self._learner.progress = learner
+        self._gate.learner = learner
         self._start_if_ready()
 
     def requested(self, request: ChunkRequest) -> None:
@@ -214,12 +222,11 @@ class EpisodeManager:
     # Inside.
 
     def _begin(self) -> None:
-        run = self._run
-        assert run is not None
+        assert (run := self._run) is not None
         wanted = run.next(self._evaluation_share, self._ledger.entries)
         number, self._next_episode = self._next_episode, self._next_episode + 1
         self._run = run.begun(wanted, number)
-        self._is_started = False
+        self._gate.is_started = False
         self.status = replace(
             EpisodeStatus(number, Phase.RESETTING, wanted.mode, wanted.seed),
             minimum_weights_version=wanted.weights_version,
@@ -233,19 +240,19 @@ class EpisodeManager:
         self._want_reset()
 
     def _want_reset(self) -> None:
-        self._change(message=self._hold)
-        if not self._hold:
+        self._change(message=self._gate.hold)
+        if not self.is_held:
             self.reset_wanted = ResetWanted(self.status.episode, self.status.seed)
 
-    def _start_if_ready(self, now_ns: int = 0) -> None:
+    def _start_if_ready(self, now_ns: int = 0, **values: object) -> None:
         """The first tick is not before `now_ns`: until then a person was waited for."""
-        self._change()
+        self._change(**values)
         if self.status.phase is not Phase.READY or self.status.waits_for:
             return
         started_ns = max(self.status.started_ns, now_ns)
         self._change(
             phase=Phase.RUNNING,
-            minimum_weights_version=self._learner.minimum_version(self.status),
+            minimum_weights_version=self._gate.minimum_version(self.status),
             started_ns=started_ns,
             deadline_ns=started_ns + self._time_limit_ns,
         )
@@ -289,12 +296,5 @@ class EpisodeManager:
 
     def _change(self, **values: object) -> None:
         status = replace(self.status, **values)  # type: ignore[arg-type]
-        waits = episode_run.waits_for(
-            status,
-            is_held=self.is_held,
-            is_recorded=status.episode in self._recorded,
-            may_start=self._auto_advance or self._is_started,
-            is_behind=self._learner.is_behind(status),
-            has_room=not self._no_room,
-        )
+        waits = self._gate.waits_for(status, status.episode in self._recorded)
         self.status = replace(status, waits_for=waits)

@@ -1,5 +1,4 @@
-"""A run of episodes: how many, which mode each has, from which reset each begins, and what the next
-step of one waits for."""
+"""A run of episodes: how many, which mode each has, from which reset each begins."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from typing import Protocol, Self
 
 from dsrl_core.errors import DsrlError
 from dsrl_core.seeding import reset_seed
-from dsrl_core.status import INVALID, STEERED, EpisodeStatus, LearnerStatus, Phase, Waits
+from dsrl_core.status import INVALID, EpisodeStatus, Phase, Waits
 from dsrl_core.types import Label, Mode
 
 
@@ -93,27 +92,6 @@ def _evaluations(share: float, episodes: int) -> int:
     return math.floor(share * episodes + 1e-9)
 
 
-class LearnerGate:
-    """Whether the learner is far enough for an episode: `follows`, or any state is good enough."""
-
-    def __init__(self, ledger: Ledger, follows: bool) -> None:
-        self._ledger, self._follows = ledger, follows
-        self.progress = LearnerStatus()
-
-    def is_behind(self, status: EpisodeStatus) -> bool:
-        """Whether labels have not been learned from that the episode is to profit by."""
-        if not self._follows or status.mode not in STEERED or status.compares:
-            return False
-        is_unread = self.progress.ledger_entries < len(self._ledger.entries)
-        return is_unread or self.progress.updates_pending > 0
-
-    def minimum_version(self, status: EpisodeStatus) -> int:
-        """Of the weights under which the episode runs; 0: any. A comparison has said it already."""
-        if status.compares:
-            return status.minimum_weights_version
-        return self.progress.weights_version if self._follows and status.mode in STEERED else 0
-
-
 def check_may_run(status: EpisodeStatus, is_running: bool, no_room: str) -> None:
     """Refuse a run while another is not over, or while the disk takes no episode, for which
     `no_room` is the reason."""
@@ -136,34 +114,3 @@ def why_not_start(status: EpisodeStatus) -> str:
         f"episode {status.episode} is {status.phase.name} and waits for {waits}; expected one that "
         "waits for the operator, or for a label that may come later"
     )
-
-
-def waits_for(
-    status: EpisodeStatus,
-    *,
-    is_held: bool,
-    is_recorded: bool,
-    may_start: bool,
-    is_behind: bool,
-    has_room: bool,
-) -> str:
-    """What the next step waits for, one of `Waits`; empty: nothing.
-
-    `may_start`: nobody has to press start; `is_behind`: the learner is not far enough; `has_room`:
-    the disk takes another episode.
-    """
-    match status.phase:
-        case Phase.RESETTING:
-            return Waits.RESUME if is_held else Waits.RESET
-        case Phase.READY:
-            if status.paused or not may_start:
-                return Waits.OPERATOR
-            if not has_room:
-                return Waits.RECORDER
-            return Waits.LEARNER if is_behind else ""
-        case Phase.AWAITING_LABEL:
-            return Waits.LABEL
-        case Phase.DONE:
-            return Waits.OPERATOR if is_recorded and status.paused else Waits.RECORDER
-        case _:
-            return ""

@@ -5,6 +5,7 @@ That is a level, a sentence and named values.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -15,6 +16,7 @@ from dsrl_core.evaluation.statistics import wilson_interval
 from dsrl_core.status import LearnerStatus
 
 PLAYER: Final = "dsrl: chunk player"
+PROCESSES: Final = "dsrl: processes"
 IDLE_SHARE: Final = 0.01
 """An arm that stands still for more than that although it asks ahead has too slow a policy."""
 
@@ -88,6 +90,15 @@ def player_health(
         "idle set-points": f"{idleness.idle} of {idleness.set_points}",
     }
     return Health(level, PLAYER, hardware_id, message, values)
+
+
+def processes_health(away: Sequence[str], watched: Sequence[str], hardware_id: str) -> Health:
+    """Of the processes that an episode needs, as seen by the one that begins episodes. ERROR: some
+    are gone, and no episode begins."""
+    values = {name: "away" if name in away else "there" for name in watched}
+    if not away:
+        return Health(Level.OK, PROCESSES, hardware_id, "all there", values)
+    return Health(Level.ERROR, PROCESSES, hardware_id, f"away: {', '.join(away)}", values)
 
 
 def rate_text(count: tuple[int, int]) -> str:

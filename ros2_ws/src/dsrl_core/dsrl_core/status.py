@@ -46,6 +46,8 @@ class Waits(StrEnum):
     """A person's label."""
     RECORDER = "recorder"
     """The episode on its way to disk, or room there for the next one."""
+    PROCESS = "process"
+    """A process that an episode needs and that is being started again."""
 
 
 RUN_AB = "ab"

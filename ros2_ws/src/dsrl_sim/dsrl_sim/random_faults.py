@@ -92,11 +92,11 @@ def torment(
         found.strikes += striking.done
         found.problems += _lost(out, results)
         tell(f"{len(found.strikes)} of {faults} faults, {_next(out)} episodes")
-    _in_peace(task, out, seed, options, tell, found)
+    in_peace(task, out, seed, options, tell, found)
     return found
 
 
-def _in_peace(
+def in_peace(
     task: str,
     out: Path,
     seed: int,
@@ -104,7 +104,12 @@ def _in_peace(
     tell: Callable[[str], None],
     found: Findings,
 ) -> None:
-    """A last start without faults: whatever is on disk is learned, and is all that is learned."""
+    """A last start without faults, told in `found`: whatever is on disk is learned, and is all that
+    is learned.
+
+    Raises:
+        DsrlError: the graph does not start.
+    """
     found.starts += 1
     with GraphSession(task, out, seed, options, tell) as session:
         found.problems += _lost(out, session.run(Mode.TRAIN, 3, _next(out)))

@@ -54,7 +54,7 @@ BANNERS: Final[Mapping[Tone, tuple[str, str]]] = {
     Tone.HELD: ("#9c0f1a", "#ffffff"),
 }
 """Background and text."""
-SHARES: Final = (BLUE, "#56b4e9", AMBER, "#f0e442", PURPLE, VERMILION, GREY)
+SHARES: Final = (BLUE, "#56b4e9", AMBER, "#f0e442", PURPLE, "#882255", VERMILION, GREY)
 """Of the activities that are shown, in the order of `dsrl_core.operator.cost.WORDS`."""
 
 

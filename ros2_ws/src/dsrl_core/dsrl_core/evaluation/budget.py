@@ -22,6 +22,8 @@ class Activity(StrEnum):
     """Within an episode, for the next chunk."""
     WAITING_LEARNER = "waiting_learner"
     """For labels to be learned from."""
+    WAITING_PROCESS = "waiting_process"
+    """For a process of the graph to be there again."""
     LABELLING = "labelling"
     """For a label."""
     RECORDING = "recording"
@@ -37,6 +39,7 @@ _OF_WAIT: Final[Mapping[str, Activity]] = {
     Waits.LEARNER: Activity.WAITING_LEARNER,
     Waits.LABEL: Activity.LABELLING,
     Waits.RECORDER: Activity.RECORDING,
+    Waits.PROCESS: Activity.WAITING_PROCESS,
 }
 _OF_PHASE: Final[Mapping[Phase, Activity]] = {
     Phase.IDLE: Activity.IDLE,

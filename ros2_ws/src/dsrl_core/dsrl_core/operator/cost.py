@@ -17,6 +17,7 @@ WORDS: Final[Mapping[Activity, str]] = {
     Activity.WAITING_PERSON: "waiting for a person",
     Activity.WAITING_POLICY: "waiting for the policy",
     Activity.WAITING_LEARNER: "waiting for the learner",
+    Activity.WAITING_PROCESS: "waiting for a process",
     Activity.LABELLING: "waiting for a label",
     Activity.RECORDING: "writing to disk",
 }

@@ -92,6 +92,8 @@ def _of_ready(heard: Heard, status: EpisodeStatus, name: str) -> Sentence:
     if status.waits_for == Waits.LEARNER and not status.code:
         pending = heard.learner.updates_pending if heard.learner else 0
         return Sentence(Tone.BUSY, "Waiting for the learner", f"{pending} updates to go")
+    if status.waits_for == Waits.PROCESS:
+        return Sentence(Tone.ASKS, f"Not yet ready for {name}", status.message)
     return Sentence(Tone.BUSY, f"Getting ready for {name}", status.message)
 
 

@@ -25,6 +25,7 @@ from dsrl_core.evaluation.ab_run import (
     write_plan,
 )
 from dsrl_core.evaluation.run_progress import RunProgress
+from dsrl_core.health import processes_health
 from dsrl_core.layout import start_posture
 from dsrl_core.start_check import StartCheck
 from dsrl_core.status import INVALID, EpisodeStatus, Waits
@@ -43,6 +44,7 @@ from dsrl_ros.conversions.episodes import (
     status_to_message,
 )
 from dsrl_ros.conversions.learning import health_to_message, learner_from_message
+from dsrl_ros.needed_processes import NeededProcesses
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.operator_services import OperatorServices
 from dsrl_ros.parameters import EpisodeManagerParameters
@@ -102,15 +104,16 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         self.create_service(Trigger, topics.START_SERVICE, self._on_start)
         topics.LABEL.subscribe(self, self._on_label)
         topics.LEARNER_STATUS.subscribe(self, self._on_learner)
-        topics.EPISODE_RECORDED.subscribe(self, self._on_recorded)
         topics.SAFETY.subscribe(self, self._on_safety)
-        topics.CHUNK_REQUEST.subscribe(
-            self, self._on_request, on_lost=lambda: self._on_lost("chunk_player")
+        self._needed = NeededProcesses(
+            self,
+            {"chunk_player": self._on_request, "rollout_recorder": self._on_recorded},
+            self._on_process,
         )
         if self.parameters.lock_step:
             # In real time the chunk player misses the robot's states, and holds the arm.
             topics.SIM_SUCCESS.subscribe(
-                self, lambda _: None, on_lost=lambda: self._on_lost("franka_sim")
+                self, lambda _: None, on_lost=lambda: self._on_gone("franka_sim")
             )
         OperatorServices(self, self._manager, self._ledger, self._say, self._after_event)
         self.wall_timer(0.1, self._on_timer)
@@ -213,7 +216,16 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             self._reset.drop()
         self._after_event()
 
-    def _on_lost(self, who: str) -> None:
+    def _on_process(self, who: str) -> None:
+        away = self._needed.away
+        self._manager.away(away, self.now_ns())
+        if who == "chunk_player" and who in away:
+            # Of the others its watch knows more: what holds the arm.
+            self._manager.lost(f"{who} is gone")
+        self._tell_processes()
+        self._after_event()
+
+    def _on_gone(self, who: str) -> None:
         self._manager.lost(f"{who} is gone")
         self._after_event()
 
@@ -247,7 +259,13 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
     def _tell_budget(self) -> None:
         budget = self._progress.snapshot(time.monotonic())
         self._budget.publish(budget_to_message(replace(budget, stamp_ns=self.now_ns())))
+        self._tell_processes()
         self._look_at_disk()
+
+    def _tell_processes(self) -> None:
+        away, place = self._needed.away, self.get_namespace().strip("/")
+        health = processes_health(away, self._needed.names, place)
+        self._diagnostics.publish(health_to_message(health, self.now_ns()))
 
     def _look_at_disk(self) -> None:
         state = self._disk.look()

@@ -25,7 +25,7 @@ from dsrl_core.types import Float64Array
 
 _POSSIBLE_EDGES: Final = np.linspace(0.0, 1.0, 51)
 _POSSIBLE: Final = (_POSSIBLE_EDGES[:-1] + _POSSIBLE_EDGES[1:]) / 2
-_MEAN_EDGES: Final = np.linspace(0.0, 1.0, 26)
+_MEAN_EDGES: Final = np.linspace(0.0, 1.0, 51)
 _MEAN: Final = (_MEAN_EDGES[:-1] + _MEAN_EDGES[1:]) / 2
 _RHO: Final = (np.arange(20) + 0.5) / 20
 _CREDIBLE: Final = 0.95
