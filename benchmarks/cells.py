@@ -2,10 +2,13 @@
 
 ./dsrl bench cells                        # 1, 2 and 4 robots, 48 training episodes all in all
 ./dsrl bench cells --robots 4 --episodes 48
+./dsrl bench cells --realtime             # robots as slow as robots are
 
-For every number of robots, real processes in lock-step: the same number of training episodes shared
-among them, then the greedy policy on fresh resets, also shared. Episodes per minute are those of
-training, learning included, from the first reset to the last label.
+For every number of robots, real processes: the same number of training episodes shared among them,
+then the greedy policy on fresh resets, also shared. Episodes per minute are those of training,
+learning included, from the first reset to the last label. In lock-step a robot is as fast as the
+machine, which one robot keeps busy; by the clock on the wall it waits most of the time, as a real
+one does. Both tables are kept.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from dsrl_ros.cells import SeveralRobots
 from dsrl_ros.graph import GraphOptions
 from dsrl_ros.session import EpisodeResult
 
-FOLDER = Path(__file__).parent / "results"
+KEPT = Path(__file__).parent / "results" / "cells.json"
 COLUMNS = (
     "robots",
     "training episodes",
@@ -47,11 +50,15 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=48, help="of training, of all robots")
     parser.add_argument("--resets", type=int, default=40, help="greedy episodes, of all robots")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--realtime", action="store_true", help="by the clock on the wall")
     asked = parser.parse_args()
-    rows = [measured(count, asked) for count in asked.robots]
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / "cells.json").write_text(json.dumps(rows, indent=1) + "\n")
-    report(rows)
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    clock = "the clock on the wall" if asked.realtime else "lock-step"
+    kept[clock] = [measured(count, asked) for count in asked.robots]
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n")
+    texts = [f"By {name}:\n\n{report(name, rows)}" for name, rows in sorted(kept.items())]
+    KEPT.with_suffix(".md").write_text("\n".join(texts))
 
 
 def measured(count: int, asked: argparse.Namespace) -> dict[str, Any]:
@@ -59,7 +66,9 @@ def measured(count: int, asked: argparse.Namespace) -> dict[str, Any]:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         names = tuple(f"robot{number}" for number in range(1, count + 1))
-        options = GraphOptions(asked.task, Path(folder), seed=asked.seed, robots=names)
+        options = GraphOptions(
+            asked.task, Path(folder), seed=asked.seed, robots=names, realtime=asked.realtime
+        )
         with SeveralRobots(options) as cells:
             began, before = time.monotonic(), cpu_s(cells)
             trained = joined(cells.run(Mode.TRAIN, asked.episodes // count))
@@ -106,9 +115,10 @@ def joined(results: dict[str, list[EpisodeResult]]) -> list[EpisodeResult]:
     return [result for of_one in results.values() for result in of_one]
 
 
-def report(rows: list[dict[str, Any]]) -> None:
+def report(clock: str, rows: list[dict[str, Any]]) -> str:
+    """On the screen, and as Markdown."""
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    table = Table(title=f"several robots, one learner; {rows[0]['cores']} cores")
+    table = Table(title=f"several robots, one learner; {clock}, {rows[0]['cores']} cores")
     for column in COLUMNS:
         table.add_column(column)
     for row in rows:
@@ -126,8 +136,8 @@ def report(rows: list[dict[str, Any]]) -> None:
         ]
         table.add_row(*cells)
         lines.append("| " + " | ".join(cells) + " |")
-    (FOLDER / "cells.md").write_text("\n".join(lines) + "\n")
     Console(width=120).print(table)
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

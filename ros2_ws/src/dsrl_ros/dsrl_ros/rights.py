@@ -147,6 +147,8 @@ def rights_of(graph: Graph, node: NodeStart, known: Catalog) -> Rights:
                 hears=_names(
                     topics.SAFETY,
                     topics.CHUNK_REQUEST,
+                    topics.ACTION_CHUNK,
+                    topics.POLICY_INFO,
                     topics.EPISODE_RECORDED,
                     topics.LABEL,
                     topics.LEARNER_STATUS,
