@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from dsrl_core.health import Level, learner_health, rate_text
+from dsrl_core.health import (
+    Level,
+    Recording,
+    learner_health,
+    processes_health,
+    rate_text,
+    recorder_health,
+)
 from dsrl_core.status import GuardStatus, LearnerStatus
 
 
@@ -37,3 +44,20 @@ def test_all_that_a_person_asks_first_is_there() -> None:
 
 def test_without_episodes_no_rate_is_told() -> None:
     assert rate_text((0, 0)) == "no episodes yet"
+
+
+def test_processes_that_are_away_are_named() -> None:
+    watched = ("noise_actor", "policy_server")
+    assert processes_health((), watched, "fr3").level is Level.OK
+    health = processes_health(("policy_server",), watched, "fr3")
+    assert (health.level, health.message) == (Level.ERROR, "away: policy_server")
+    assert health.values == {"noise_actor": "there", "policy_server": "away"}
+
+
+def test_raw_messages_that_are_missing_warn_and_a_full_disk_is_an_error() -> None:
+    assert recorder_health(Recording(3, raw_written=9), "fr3").level is Level.OK
+    health = recorder_health(Recording(3, 9, raw_dropped=1, raw_lost=2), "fr3")
+    assert health.level is Level.WARN
+    assert health.message.startswith("3 raw messages are missing")
+    health = recorder_health(Recording(3, raw_lost=1, waiting=4), "fr3")
+    assert (health.level, health.message) == (Level.ERROR, "episode 4 waits for the disk")

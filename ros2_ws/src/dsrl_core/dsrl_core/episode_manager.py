@@ -222,10 +222,10 @@ class EpisodeManager:
     # Inside.
 
     def _begin(self) -> None:
-        assert (run := self._run) is not None
-        wanted = run.next(self._evaluation_share, self._ledger.entries)
+        assert self._run is not None
+        wanted = self._run.next(self._evaluation_share, self._ledger.entries)
         number, self._next_episode = self._next_episode, self._next_episode + 1
-        self._run = run.begun(wanted, number)
+        self._run = run = self._run.begun(wanted, number)
         self._gate.is_started = False
         self.status = replace(
             EpisodeStatus(number, Phase.RESETTING, wanted.mode, wanted.seed),

@@ -17,6 +17,7 @@ from dsrl_core.status import LearnerStatus
 
 PLAYER: Final = "dsrl: chunk player"
 PROCESSES: Final = "dsrl: processes"
+RECORDER: Final = "dsrl: recorder"
 IDLE_SHARE: Final = 0.01
 """An arm that stands still for more than that although it asks ahead has too slow a policy."""
 
@@ -38,6 +39,18 @@ class Health:
     hardware_id: str
     message: str
     values: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What the recorder has done; raw messages since it was started."""
+
+    episodes: int = 0
+    raw_written: int = 0
+    raw_dropped: int = 0
+    raw_lost: int = 0
+    waiting: int | None = None
+    """Number of an episode that the disk does not take; None: there is none."""
 
 
 def learner_health(status: LearnerStatus, hardware_id: str) -> Health:
@@ -99,6 +112,24 @@ def processes_health(away: Sequence[str], watched: Sequence[str], hardware_id: s
     if not away:
         return Health(Level.OK, PROCESSES, hardware_id, "all there", values)
     return Health(Level.ERROR, PROCESSES, hardware_id, f"away: {', '.join(away)}", values)
+
+
+def recorder_health(recording: Recording, hardware_id: str) -> Health:
+    """Of the recorder. ERROR: the disk does not take an episode. WARN: raw messages are missing."""
+    missing = recording.raw_dropped + recording.raw_lost
+    level, message = Level.OK, "well"
+    if missing:
+        level = Level.WARN
+        message = f"{missing} raw messages are missing: is this machine too slow for them?"
+    if recording.waiting is not None:
+        level, message = Level.ERROR, f"episode {recording.waiting} waits for the disk"
+    values = {
+        "episodes on disk": str(recording.episodes),
+        "raw messages written": str(recording.raw_written),
+        "raw messages dropped, no room in the queue": str(recording.raw_dropped),
+        "raw messages lost on the way": str(recording.raw_lost),
+    }
+    return Health(level, RECORDER, hardware_id, message, values)
 
 
 def rate_text(count: tuple[int, int]) -> str:

@@ -131,7 +131,7 @@ def rights_of(graph: Graph, node: NodeStart, known: Catalog) -> Rights:
             return _of_chunk_player(graph, node.parameters, policy, robot)
         case "rollout_recorder":
             return Rights(
-                says=_names(topics.DECISION_STEP, topics.EPISODE_RECORDED),
+                says=_names(topics.DECISION_STEP, topics.EPISODE_RECORDED, topics.DIAGNOSTICS),
                 hears=_names(
                     topics.EPISODE,
                     topics.CHUNK_REQUEST,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from dsrl_core.data.decision_codec import own_codec
 from dsrl_core.data.episode_assembly import EpisodeAssembly
@@ -11,6 +13,7 @@ from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.data.folder_lock import FolderLock
 from dsrl_core.data.ledger import LEDGER, LedgerFollower
 from dsrl_core.errors import DsrlError, InvalidValue
+from dsrl_core.health import Recording, recorder_health
 from dsrl_core.status import INVALID, EpisodeStatus, Phase, RecordedEpisode
 from dsrl_core.types import Episode, Mode
 from dsrl_interfaces import msg
@@ -21,10 +24,13 @@ from dsrl_ros.conversions.decisions import (
     step_to_message,
 )
 from dsrl_ros.conversions.episodes import recorded_to_message, status_from_message
+from dsrl_ros.conversions.learning import health_to_message
 from dsrl_ros.node import DsrlNode, spin
 from dsrl_ros.parameters import RolloutRecorderParameters
 from dsrl_ros.paths import catalog
 from dsrl_ros.raw_topics import RawTopics, chosen_topics
+
+_HEALTH_S: Final = 1.0
 
 
 class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
@@ -46,6 +52,8 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
         self._ledger, self._labelled = LedgerFollower(folder.parent / LEDGER), set[int]()
         self._announced: set[int] = set()
         self._unwritten: Episode | None = None
+        self._recording = Recording(len(self._stored))
+        self._diagnostics = topics.DIAGNOSTICS.publisher(self)
         self._status = EpisodeStatus()
         self._over_since_s = 0.0
         self._assembly = EpisodeAssembly(-1)
@@ -56,6 +64,7 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
         topics.CHUNK_REQUEST.subscribe(self, self._on_request)
         topics.ACTION_CHUNK.subscribe(self, self._on_chunk)
         self.wall_timer(self.parameters.closing_timeout_s / 5, self._on_timer)
+        self.wall_timer(_HEALTH_S, self._tell_health)
 
     def _raw_topics(self) -> RawTopics | None:
         """None: only decisions are recorded."""
@@ -66,6 +75,12 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
         policy = known.policy_of(task, self.parameters.policy)
         chosen = chosen_topics(self.parameters.raw_topics, policy, known.robot(task.robot))
         return RawTopics(self, self._store, chosen)
+
+    def _tell_health(self) -> None:
+        waiting = self._unwritten.number if self._unwritten is not None else None
+        now = replace(self._recording, episodes=len(self._stored), waiting=waiting)
+        health = recorder_health(now, self.get_namespace().strip("/"))
+        self._diagnostics.publish(health_to_message(health, self.now_ns()))
 
     def _on_episode(self, message: msg.EpisodeStatus) -> None:
         before, self._status = self._status, status_from_message(message)
@@ -166,6 +181,13 @@ class RolloutRecorder(DsrlNode[RolloutRecorderParameters]):
         if self._raw is None or self._raw.episode != episode:
             return None
         folder, counts = self._raw.finish()
+        before, lost = self._recording, self._raw.lost
+        self._recording = replace(
+            before,
+            raw_written=before.raw_written + counts.written,
+            raw_dropped=before.raw_dropped + counts.dropped,
+            raw_lost=lost,
+        )
         if counts.problem:
             self.get_logger().error(f"episode {episode} has no raw topics: {counts.problem}")
         elif counts.dropped:
