@@ -10,6 +10,7 @@ from dsrl_ros.paths import domain
 from dsrl_ros.served_node import served_node
 from rqt_dsrl.qt import QtCore, QtWidgets
 from rqt_dsrl.ros_graph import RosGraph
+from rqt_dsrl.screen import check_screen
 from rqt_dsrl.widget import OperatorWidget
 
 _KEPT = ("camera", "author", "mode", "count", "size")
@@ -19,8 +20,9 @@ def show(namespace: str = "", author: str = "") -> int:
     """Open the window and wait until it is closed; the exit status.
 
     Raises:
-        InvalidValue: it is no namespace.
+        DsrlError: it is no namespace, or no window can be opened here.
     """
+    check_screen()
     application = QtWidgets.QApplication(["dsrl operator"])
     application.setStyle("Fusion")
     # Qt does not look at Python's signals by itself: Ctrl+C closes the window.
