@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from dsrl_core.control.ahead import AnswerTimes
-from dsrl_core.control.idleness import Idleness
 from dsrl_core.evaluation.statistics import wilson_interval
 from dsrl_core.status import LearnerStatus
+
+if TYPE_CHECKING:
+    # They bring the kinematics with them, which most who tell their health do not need.
+    from dsrl_core.control.ahead import AnswerTimes
+    from dsrl_core.control.idleness import Idleness
 
 PLAYER: Final = "dsrl: chunk player"
 PROCESSES: Final = "dsrl: processes"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from dsrl_core.specs import CameraSpec
 from dsrl_core.types import UInt8Array
@@ -28,6 +27,9 @@ def resized(image: UInt8Array, width: int, height: int) -> UInt8Array:
     where it shrinks: as PIL does it, and so openpi and torchvision."""
     if image.shape[:2] == (height, width):
         return image
+    # Who only needs the types of a decision, as most nodes do, is spared a second of importing.
+    import torch
+
     planes = torch.from_numpy(np.array(image)).permute(2, 0, 1)[None]
     scaled = torch.nn.functional.interpolate(
         planes, (height, width), mode="bilinear", align_corners=False, antialias=True
