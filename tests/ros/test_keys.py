@@ -7,14 +7,17 @@ import os
 import pty
 import sys
 import termios
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from dsrl_core.status import EpisodeStatus, Phase
 from dsrl_ros.cli.keys import Keys
-from dsrl_ros.cli.up import heed
+from dsrl_ros.cli.up import heed, is_over
+from dsrl_ros.cli.up_several import heeded
 
 CHILD = """
 import sys, time
@@ -88,7 +91,7 @@ class Asked:
         return True, "the arm may move again"
 
 
-@pytest.mark.parametrize(
+PRESSED = pytest.mark.parametrize(
     ("keys", "asked"),
     [
         ((" ",), ["stop"]),
@@ -97,9 +100,13 @@ class Asked:
         (("r", "n"), []),
         (("r", " "), ["stop"]),
         (("x",), []),
+        (("y",), []),
         ((), []),
     ],
 )
+
+
+@PRESSED
 def test_space_stops_and_r_resumes_after_a_question(
     keys: tuple[str, ...], asked: list[str]
 ) -> None:
@@ -107,3 +114,21 @@ def test_space_stops_and_r_resumes_after_a_question(
     pressed: Any = Pressed(*keys)
     heed(pressed, client, Console(file=io.StringIO()))
     assert client.asked == asked
+
+
+@PRESSED
+def test_the_same_keys_are_for_all_of_several_robots(
+    keys: tuple[str, ...], asked: list[str]
+) -> None:
+    clients: Any = {"left": Asked(), "right": Asked()}
+    pressed: Any = Pressed(*keys)
+    list(heeded(pressed, clients))
+    assert [client.asked for client in clients.values()] == [asked, asked]
+
+
+def test_a_run_is_over_also_where_it_was_given_up() -> None:
+    before = EpisodeStatus()
+    assert not is_over(before, 0), "the word from before the run"
+    assert not is_over(replace(before, phase=Phase.RUNNING, run_mode="train"), 0)
+    assert is_over(replace(before, run_mode="train"), 0)
+    assert not is_over(replace(before, episode=7, run_mode="train"), 8), "an earlier run"

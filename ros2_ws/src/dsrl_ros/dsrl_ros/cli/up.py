@@ -122,8 +122,8 @@ def up(
             highlight=False,
             soft_wrap=True,
         )
-        session.client.begin(mode, episodes, seed, first, compared, (alpha, margin))
-        _narrate(session, console)
+        begun = session.client.begin(mode, episodes, seed, first, compared, (alpha, margin))
+        _narrate(session, console, begun)
 
 
 def _prior(folders: list[Path]) -> list[str]:
@@ -138,8 +138,11 @@ def _prior(folders: list[Path]) -> list[str]:
     return [f"learner.prior={json.dumps(':'.join(absolute))}"]
 
 
-def _narrate(session: GraphSession, console: Console) -> None:
-    """Say what happens and heed the keys until somebody presses Ctrl+C or the run ends."""
+def _narrate(session: GraphSession, console: Console, begun: int) -> None:
+    """Say what happens and heed the keys until somebody presses Ctrl+C or the run ends.
+
+    `begun`: number of its first episode.
+    """
     client = session.client
     last = None
     with Keys() as keys:
@@ -154,7 +157,7 @@ def _narrate(session: GraphSession, console: Console) -> None:
             if text and text != last:
                 last = text
                 console.print(text, highlight=False, soft_wrap=True)
-            if status.phase is Phase.IDLE and status.run_done:
+            if is_over(status, begun):
                 return
 
 
@@ -174,6 +177,12 @@ def heed(keys: Keys, client: GraphClient, console: Console) -> None:
     else:
         return
     console.print(message or "done", highlight=False, soft_wrap=True)
+
+
+def is_over(status: EpisodeStatus, begun: int) -> bool:
+    """Whether the run whose first episode has this number is over, be it that it was given up."""
+    # Without a run mode it is the word from before the very first run.
+    return status.phase is Phase.IDLE and status.episode >= begun and bool(status.run_mode)
 
 
 def sentence(status: EpisodeStatus, sees_success: bool) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from dsrl_core.data.episode_store import EPISODES, EpisodeStore
-from dsrl_core.status import Phase
 from dsrl_core.types import Outcome
 from dsrl_ros.cells import SeveralRobots
 from dsrl_ros.cli.keys import Keys
-from dsrl_ros.cli.up import sentence
+from dsrl_ros.cli.up import is_over, sentence
 from dsrl_ros.client import GraphClient
 from dsrl_ros.graph import GraphOptions
 from dsrl_ros.namespaces import where
@@ -49,20 +48,23 @@ def up_several(options: GraphOptions, asked: RunAsked, plan: str) -> None:
             f"everything goes to {options.out}.\n{plan}{labels}"
             "Ctrl+C ends it all. Space stops every arm, r lets them go on."
         )
+        begun: dict[str, int] = {}
         for name, session in cells.sessions.items():
             first = EpisodeStore(options.out / name / EPISODES).next_number()
             seed = session.graph.options.seed
-            session.client.begin(asked.mode, asked.episodes, seed, first, asked.arms, asked.rule)
+            begun[name] = session.client.begin(
+                asked.mode, asked.episodes, seed, first, asked.arms, asked.rule
+            )
         try:
-            for name, text in _told(cells):
+            for name, text in _told(cells, begun):
                 tell(f"{name}: {text}")
         finally:
             for name, session in cells.sessions.items():
                 tell(f"{name}: {_counted(session.client)}")
 
 
-def _told(cells: SeveralRobots) -> Iterator[tuple[str, str]]:
-    """What happens on which robot, until all runs are over."""
+def _told(cells: SeveralRobots, begun: Mapping[str, int]) -> Iterator[tuple[str, str]]:
+    """What happens on which robot, until all runs are over; `begun`: their first episodes."""
     last: dict[str, str] = {}
     with Keys() as keys:
         while True:
@@ -74,29 +76,29 @@ def _told(cells: SeveralRobots) -> Iterator[tuple[str, str]]:
                 if text and text != last.get(name):
                     last[name] = text
                     yield name, text
-            yield from _heeded(keys, clients)
-            if all(_is_over(client) for client in clients.values()):
+            yield from heeded(keys, clients)
+            statuses = {name: client.status for name, client in clients.items()}
+            if all(status and is_over(status, begun[name]) for name, status in statuses.items()):
                 return
 
 
-def _heeded(keys: Keys, clients: dict[str, GraphClient]) -> Iterator[tuple[str, str]]:
+def heeded(keys: Keys, clients: dict[str, GraphClient]) -> Iterator[tuple[str, str]]:
     """What a key asks of all of them: the stop at once, going on only after a question."""
-    key = keys.pressed()
+    key, is_answer = keys.pressed(), False
     if key == "r":
         yield "all", "May the arms move again, is everybody clear of them? y: yes"
+        is_answer = True
         while not (key := keys.pressed()):
             for client in clients.values():
                 client.serve(_LISTEN_S / len(clients))
-    for name, client in clients.items():
-        if key == " ":
+    if key == " ":
+        for name, client in clients.items():
             yield name, client.hold()[1] or "stopped"
-        elif key == "y":
+    elif is_answer and key == "y":
+        for name, client in clients.items():
             yield name, client.resume()[1] or "goes on"
-
-
-def _is_over(client: GraphClient) -> bool:
-    status = client.status
-    return status is not None and status.phase is Phase.IDLE and status.run_done > 0
+    elif is_answer:
+        yield "all", "The arms stay as they are."
 
 
 def _counted(client: GraphClient) -> str:
