@@ -82,6 +82,11 @@ def test_an_option_that_is_none_is_refused(wrong: str) -> None:
         variants_of([], [wrong])
 
 
+def test_two_variants_of_one_name_are_refused() -> None:
+    with pytest.raises(InvalidValue, match=r"two variants are called 'discount=0\.9'"):
+        variants_of([], ["reward.discount=0.9,0.90"])
+
+
 def test_numbers_are_lists_and_ranges() -> None:
     assert numbers("0,2,5-7,2", "--seeds") == [0, 2, 5, 6, 7]
     with pytest.raises(InvalidValue, match="--seeds is '1;2', expected numbers such as"):

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from dsrl_core.health import processes_health
 from dsrl_ros import topics
+from dsrl_ros.conversions.learning import health_to_message
 from dsrl_ros.node import DsrlNode
 
 _LIVE_BY: Final = {
@@ -21,8 +23,6 @@ _LIVE_BY: Final = {
 class NeededProcesses:
     """Which of them are away: were there, and are gone."""
 
-    names: Final = tuple(_LIVE_BY)
-
     def __init__(
         self,
         node: DsrlNode[Any],
@@ -31,6 +31,7 @@ class NeededProcesses:
     ) -> None:
         """`callbacks`: who hears the topics' messages, by process; `on_change`: who is told which
         process came or went."""
+        self._node, self._diagnostics = node, topics.DIAGNOSTICS.publisher(node)
         self._away: dict[str, None] = {}
         self._on_change = on_change
         for name, topic in _LIVE_BY.items():
@@ -39,6 +40,12 @@ class NeededProcesses:
                 topic.subscribe(node, callbacks[name], lost, back)
             else:
                 topic.subscribe(node, lambda _: None, lost, back, raw=True)
+
+    def tell(self) -> None:
+        """On `/diagnostics`: who is away."""
+        node = self._node
+        health = processes_health(self.away, tuple(_LIVE_BY), node.get_namespace().strip("/"))
+        self._diagnostics.publish(health_to_message(health, node.now_ns()))
 
     @property
     def away(self) -> tuple[str, ...]:

@@ -100,7 +100,13 @@ def variants_of(
             config: dict[str, Any] = {}
             for name, value in combination:
                 _put(config, name.split("."), value)
-            found[_named(combination)] = config
+            variant = _named(combination)
+            if variant in found:
+                raise InvalidValue(
+                    f"two variants are called '{variant}', by their settings' last words and the "
+                    f"first {_NAME_MAX} letters; expected names that differ: put them in files"
+                )
+            found[variant] = config
     return found or {AS_THE_TASK_SAYS: {}}
 
 

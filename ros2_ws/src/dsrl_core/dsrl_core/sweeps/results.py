@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -88,13 +89,14 @@ class SweepFolder:
         rows = [{"cell": cell.as_map()} | vars(outcome) for cell, outcome in found]
         content = {"runs": rows, "failed": errors}
         _write(self.out / f"{_TABLE}.json", json.dumps(content, indent=1) + "\n")
-        with (self.out / f"{_TABLE}.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(_COLUMNS)
-            for cell, outcome in found:
-                for point, successes in outcome.greedy.items():
-                    row = [cell.task, cell.variant, cell.seed, point, successes, cell.resets]
-                    writer.writerow([*row, f"{outcome.wall_s:.1f}"])
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for cell, outcome in found:
+            for point, successes in outcome.greedy.items():
+                row = [cell.task, cell.variant, cell.seed, point, successes, cell.resets]
+                writer.writerow([*row, f"{outcome.wall_s:.1f}"])
+        _write(self.out / f"{_TABLE}.csv", table.getvalue())
         return text
 
     def error_of(self, cell: Cell) -> str:

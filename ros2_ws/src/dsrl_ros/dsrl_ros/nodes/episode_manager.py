@@ -25,7 +25,6 @@ from dsrl_core.evaluation.ab_run import (
     write_plan,
 )
 from dsrl_core.evaluation.run_progress import RunProgress
-from dsrl_core.health import processes_health
 from dsrl_core.layout import start_posture
 from dsrl_core.start_check import StartCheck
 from dsrl_core.status import INVALID, EpisodeStatus, Waits
@@ -76,11 +75,10 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             # Who resets the world presses start already.
             auto_advance=self.parameters.auto_advance or not self.parameters.simulated,
         )
-        limits = (1e9 * self.parameters.disk_gb, 1e9 * self.parameters.disk_free_gb)
-        self._disk = DiskBudget(out / EPISODES, *limits)
-        self._warned = ""
-        self._diagnostics = topics.DIAGNOSTICS.publisher(self)
-        self._place = (socket.gethostname(), str(out.absolute()))
+        limit, free = 1e9 * self.parameters.disk_gb, 1e9 * self.parameters.disk_free_gb
+        self._disk = DiskBudget(out / EPISODES, limit, free)
+        self._warned, self._diagnostics = "", topics.DIAGNOSTICS.publisher(self)
+        self._place = {"host": socket.gethostname(), "folder": str(out.absolute())}
         self._timeline, self._idle_s = Timeline(out), 0.0
         self._progress = RunProgress(task.success_target)
         self._progress.labelled(self._ledger.entries)
@@ -217,12 +215,11 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         self._after_event()
 
     def _on_process(self, who: str) -> None:
-        away = self._needed.away
-        self._manager.away(away, self.now_ns())
-        if who == "chunk_player" and who in away:
-            # Of the others its watch knows more: what holds the arm.
+        self._needed.tell()
+        self._manager.away(self._needed.away, self.now_ns())
+        # Of the others its watch knows more: what holds the arm.
+        if who == "chunk_player" and who in self._needed.away:
             self._manager.lost(f"{who} is gone")
-        self._tell_processes()
         self._after_event()
 
     def _on_gone(self, who: str) -> None:
@@ -235,8 +232,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         """Publish what changed, and see to a reset that is wanted."""
         if self._manager.status != self._published:
             before, self._published = self._published, self._manager.status
-            host, folder = self._place
-            stamped = replace(self._published, stamp_ns=self.now_ns(), host=host, folder=folder)
+            stamped = replace(self._published, stamp_ns=self.now_ns(), **self._place)
             self._progress.see(stamped, time.monotonic())
             # On disk before anybody hears of it.
             self._write_down(stamped)
@@ -244,8 +240,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
             is_told = before is not None and before.message == self._published.message
             if self._published.outcome == INVALID and not is_told:
                 self.get_logger().error(self._published.message)
-        wanted = self._manager.reset_wanted
-        if wanted is not None:
+        if (wanted := self._manager.reset_wanted) is not None:
             self._manager.reset_wanted = None
             self._reset.begin(wanted)
 
@@ -259,13 +254,8 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
     def _tell_budget(self) -> None:
         budget = self._progress.snapshot(time.monotonic())
         self._budget.publish(budget_to_message(replace(budget, stamp_ns=self.now_ns())))
-        self._tell_processes()
+        self._needed.tell()
         self._look_at_disk()
-
-    def _tell_processes(self) -> None:
-        away, place = self._needed.away, self.get_namespace().strip("/")
-        health = processes_health(away, self._needed.names, place)
-        self._diagnostics.publish(health_to_message(health, self.now_ns()))
 
     def _look_at_disk(self) -> None:
         state = self._disk.look()
