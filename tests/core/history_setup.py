@@ -6,12 +6,14 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
 from dsrl_core.catalog import read_spec
 from dsrl_core.specs import ActionSpec, CameraSpec, FieldSpec, PolicySpec
+from dsrl_sim.rendering import RendererMissing, available_backend
 from tests.core.steering_setup import CATALOG
 
 NAME = "pick_with_a_past"
@@ -58,3 +60,12 @@ def policy_with_a_past(folder: Path, cameras: tuple[CameraSpec, ...] = ()) -> Po
     content["weights_sha256"] = digest
     (path / "policy.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     return read_spec(PolicySpec, path / "policy.yaml")
+
+
+def seeing_policy(folder: Path) -> PolicySpec:
+    """The same with two cameras; without a renderer the test is skipped."""
+    try:
+        available_backend()
+    except RendererMissing as error:
+        pytest.skip(str(error))
+    return policy_with_a_past(folder, CAMERAS)

@@ -22,7 +22,7 @@ from dsrl_core.steering.features import FeatureMap
 from dsrl_core.types import Episode, Label, Mode, Outcome
 from dsrl_sim.assembly import make_rollout
 from tests.core.environment_setup import Line, Pusher
-from tests.core.history_setup import policy_with_a_past
+from tests.core.history_setup import policy_with_a_past, seeing_policy
 from tests.core.importers_setup import imported
 from tests.core.steering_setup import CATALOG, small_task
 
@@ -100,9 +100,8 @@ def test_a_dataset_gives_the_observations_before() -> None:
 
 
 @pytest.mark.parametrize("form", ["lerobot", "robomimic"])
-def test_what_was_seen_goes_out_and_comes_back_with_its_past(
-    form: str, seeing: PolicySpec, tmp_path: Path
-) -> None:
+def test_what_was_seen_goes_out_and_comes_back_with_its_past(form: str, tmp_path: Path) -> None:
+    seeing = seeing_policy(tmp_path)
     # The formats want images at every action.
     single = replace(seeing, horizon=1)
     expert = load_policy(seeing)

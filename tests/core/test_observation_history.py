@@ -14,8 +14,7 @@ from dsrl_core.steering.observation import MeasuredJoints
 from dsrl_core.steering.policy_inputs import PolicyInputs, Seen, input_of, past_name
 from dsrl_core.types import ChunkRequest, Pose
 from dsrl_sim.environment import SimulatedRobot
-from dsrl_sim.rendering import RendererMissing, available_backend
-from tests.core.history_setup import CAMERAS, policy_with_a_past, unmoved
+from tests.core.history_setup import seeing_policy, unmoved
 from tests.core.steering_setup import CATALOG, small_task
 
 ROBOT = CATALOG.robot("fr3")
@@ -172,11 +171,7 @@ def test_what_comes_for_hours_is_not_kept_for_hours() -> None:
 
 @pytest.fixture
 def seeing(tmp_path: Path) -> PolicySpec:
-    try:
-        available_backend()
-    except RendererMissing as error:
-        pytest.skip(str(error))
-    return policy_with_a_past(tmp_path, CAMERAS)
+    return seeing_policy(tmp_path)
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         limit, free = 1e9 * self.parameters.disk_gb, 1e9 * self.parameters.disk_free_gb
         self._disk = DiskBudget(out / EPISODES, limit, free)
         self._warned, self._diagnostics = "", topics.DIAGNOSTICS.publisher(self)
-        self._place = {"host": socket.gethostname(), "folder": str(out.absolute())}
+        self._place = (socket.gethostname(), str(out.absolute()))
         self._timeline, self._idle_s = Timeline(out), 0.0
         self._progress = RunProgress(task.success_target)
         self._progress.labelled(self._ledger.entries)
@@ -111,7 +111,7 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         if self.parameters.lock_step:
             # In real time the chunk player misses the robot's states, and holds the arm.
             topics.SIM_SUCCESS.subscribe(
-                self, lambda _: None, on_lost=lambda: self._on_gone("franka_sim")
+                self, lambda _: None, on_lost=lambda: self._on_process("franka_sim")
             )
         OperatorServices(self, self._manager, self._ledger, self._say, self._after_event)
         self.wall_timer(0.1, self._on_timer)
@@ -217,13 +217,9 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
     def _on_process(self, who: str) -> None:
         self._needed.tell()
         self._manager.away(self._needed.away, self.now_ns())
-        # Of the others its watch knows more: what holds the arm.
-        if who == "chunk_player" and who in self._needed.away:
+        # Of the others the chunk player's watch knows more: what holds the arm.
+        if who == "franka_sim" or (who == "chunk_player" and who in self._needed.away):
             self._manager.lost(f"{who} is gone")
-        self._after_event()
-
-    def _on_gone(self, who: str) -> None:
-        self._manager.lost(f"{who} is gone")
         self._after_event()
 
     # What follows from an event.
@@ -232,7 +228,8 @@ class EpisodeManagerNode(DsrlNode[EpisodeManagerParameters]):
         """Publish what changed, and see to a reset that is wanted."""
         if self._manager.status != self._published:
             before, self._published = self._published, self._manager.status
-            stamped = replace(self._published, stamp_ns=self.now_ns(), **self._place)
+            host, folder = self._place
+            stamped = replace(self._published, stamp_ns=self.now_ns(), host=host, folder=folder)
             self._progress.see(stamped, time.monotonic())
             # On disk before anybody hears of it.
             self._write_down(stamped)
