@@ -274,6 +274,9 @@ def test_a_socket_is_its_users_alone_and_goes_with_its_server(
     left.close()
     with served_by("ipc", Looking(spec), tmp_path):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        with pytest.raises(InvalidFile, match="another server is there"):
+            PolicyServer(Looking(spec), f"ipc://{file}")
+        assert file.exists()
     assert not file.exists()
     file.write_text("not ours")
     with pytest.raises(InvalidFile, match="nobody can be served"):

@@ -6,6 +6,7 @@ sizes) and the parts themselves, each read into memory of its own: no byte is co
 
 from __future__ import annotations
 
+import errno
 import socket
 import stat
 import struct
@@ -184,9 +185,11 @@ class Listening:
 
 
 def _bound(file: Path) -> socket.socket:
-    # What a server that was killed has left.
     with suppress(FileNotFoundError):
         if stat.S_ISSOCK(file.stat().st_mode):
+            if _is_served(file):
+                raise OSError(errno.EADDRINUSE, "another server is there")
+            # What a server that was killed has left.
             file.unlink()
     listening = socket.socket(socket.AF_UNIX)
     try:
@@ -198,6 +201,18 @@ def _bound(file: Path) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def _is_served(file: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(file))
+        except BlockingIOError:
+            return True  # so many that no other one can be let in now
+        except ConnectionRefusedError:
+            return False
+    return True
 
 
 def _address(endpoint: str) -> tuple[str, int]:
