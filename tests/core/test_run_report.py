@@ -200,7 +200,7 @@ def test_interval_of_a_difference_covers_the_truth() -> None:
             found = RateDifference.of("a", counts[0], "b", counts[1])
             assert found.low <= found.difference <= found.high
             covered.append(found.low <= second - first <= found.high)
-    assert np.mean(covered) > 0.93
+    assert np.mean(covered) > 0.95
     assert math.isnan(
         RateDifference.of("a", SuccessCount.of(0, 0), "b", SuccessCount.of(1, 2)).difference
     )

@@ -118,7 +118,7 @@ def _trials(content: dict[str, Any]) -> RenderableType:
 
 
 def _counts(trials: dict[str, Any], against_base: dict[str, Any]) -> Table:
-    table = Table("noise", "successes", "rate, 95 % (Wilson)", "less its own, 95 % (Newcombe)")
+    table = Table("noise", "successes", "rate, 95 % (Wilson)", "less its own, 95 % (exact)")
     for name, count in trials.items():
         rate = count["successes"] / count["trials"]
         interval = f"{count['wilson_low']:.0%} to {count['wilson_high']:.0%}"
