@@ -141,26 +141,28 @@ def measured(delay_s: float, loss: float, cut_s: float, episodes: int) -> dict[s
 
 def under_cuts(cuts: int, seed: int) -> dict[str, Any]:
     """What many cuts at random came to, and what is learned afterwards."""
-    draw, cut_at_s = np.random.default_rng(seed), list[float]()
+    draw, cut_at_s, starts = np.random.default_rng(seed), list[float](), 0
     with tempfile.TemporaryDirectory() as folder, bad_link(0.005, 0.001) as link:
         out = Path(folder)
-        with two_machines(out, link, "train", MANY) as machines:
-            wait_for_episode(out / REST)
-            while len(cut_at_s) < cuts and machines.rest.poll() is None:
-                time.sleep(float(draw.exponential(BETWEEN_S)))
-                cut_at_s.append(time.time())
-                link.is_cut = True
-                time.sleep(float(draw.uniform(*CUT_S)))
-                link.is_cut = False
-                print(f"{len(cut_at_s)} of {cuts} cuts", flush=True)
-            status = machines.rest.poll()
-            time.sleep(AFTER_S)
+        while len(cut_at_s) < cuts:
+            starts += 1
+            # A run that is given up, after three invalid episodes in a row, ends the graph.
+            with two_machines(out, link, "train", MANY) as machines:
+                wait_for_episode(out / REST)
+                while len(cut_at_s) < cuts and machines.rest.poll() is None:
+                    time.sleep(float(draw.exponential(BETWEEN_S)))
+                    cut_at_s.append(time.time())
+                    link.is_cut = True
+                    time.sleep(float(draw.uniform(*CUT_S)))
+                    link.is_cut = False
+                    print(f"{len(cut_at_s)} of {cuts} cuts", flush=True)
+                time.sleep(AFTER_S)
         held = [after_s for after_s, _ in holds(out, cut_at_s)]
         found = Findings()
         in_peace(TASK, out / REST, 0, SessionOptions(), print, found)
         return {
             "cuts": len(cut_at_s),
-            "rest_ended": status,
+            "starts": starts,
             **on_disk(out / REST),
             "training_episodes_labelled": found.labelled,
             "learned_from": found.learned,
@@ -173,9 +175,10 @@ def under_cuts(cuts: int, seed: int) -> dict[str, Any]:
 
 
 def wait_for_episode(out: Path) -> None:
-    """Until the first one runs."""
+    """Until another one runs than those before."""
     until_s = time.monotonic() + LIMIT_S
-    while RUNNING not in text_of(out / "timeline.jsonl"):
+    before = text_of(out / "timeline.jsonl").count(RUNNING)
+    while text_of(out / "timeline.jsonl").count(RUNNING) <= before:
         if time.monotonic() > until_s:
             raise SystemExit(f"no episode within {LIMIT_S:.0f} s")
         time.sleep(0.1)
