@@ -248,7 +248,7 @@ def test_who_takes_no_answer_holds_nobody_up(spec: PolicySpec, tmp_path: Path) -
 
     class Wide(Looking):
         def encode(self, observations: Any, images: Any = None) -> Encoded:
-            return Encoded(np.zeros((1, 1_000_000), np.float32))
+            return Encoded(np.zeros((len(observations), 1_000_000), np.float32))
 
     values, images = random_views(spec, 1)
     assert images is not None
