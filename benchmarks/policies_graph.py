@@ -111,22 +111,37 @@ class _Asking:
             ),
             _START_S,
         )
+        self._begin()
         found: tuple[list[float], list[float]] = ([], [])
-        for sequence in range(_WARM_UPS + count):
+        for sequence in range(1, 1 + _WARM_UPS + count):
             found[0].append(self._time(sequence))
             found[1].append(milliseconds(beside))
         return found[0][_WARM_UPS:], found[1][_WARM_UPS:]
 
+    def _begin(self) -> None:
+        """The first decision: all goes out until the actor, too, has discovered who sends it."""
+        until_s = time.monotonic() + _WAIT_S
+        first = self._asked(0)
+        while self._answered < 0 and time.monotonic() < until_s:
+            self._request.publish(first)
+            self._see()
+        self._client.wait_for("chunk", lambda: self._answered >= 0, _WAIT_S)
+
     def _time(self, sequence: int) -> float:
+        self._see()
+        began_s = time.perf_counter()
+        self._request.publish(self._asked(sequence))
+        self._client.wait_for("chunk", lambda: self._answered >= sequence, _WAIT_S)
+        return 1000.0 * (self._arrived_s - began_s)
+
+    def _see(self) -> None:
         for publisher, message in self._inputs:
             set_stamp(message, self._now_ns())
             publisher.publish(message)
         self._client.spin(_PAUSE_S)
-        began_s = time.perf_counter()
-        request = ChunkRequest(self._now_ns(), 0, sequence, 0, "exhausted")
-        self._request.publish(request_to_message(request))
-        self._client.wait_for("chunk", lambda: self._answered >= sequence, _WAIT_S)
-        return 1000.0 * (self._arrived_s - began_s)
+
+    def _asked(self, sequence: int) -> msg.ChunkRequest:
+        return request_to_message(ChunkRequest(self._now_ns(), 0, sequence, 0, "exhausted"))
 
     def _on_chunk(self, message: msg.ActionChunk) -> None:
         self._answered = decision_from_message(message).sequence
