@@ -11,10 +11,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Protocol
 
-from action_msgs.msg import GoalStatus
-from rclpy.action import ActionClient
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from rclpy.task import Future
@@ -25,15 +23,12 @@ from dsrl_core.layout import draw_layout
 from dsrl_core.specs import RobotSpec, TaskSpec
 from dsrl_core.start_check import StartCheck
 from dsrl_core.types import Float64Array
-from dsrl_interfaces.action import ReturnToStart
 from dsrl_interfaces.srv import ResetWorld
 from dsrl_ros import topics
+from dsrl_ros.arm_return import ANSWER_S, ArmReturn
 from dsrl_ros.conversions.basics import time_from_message
 from dsrl_ros.conversions.robot import gripper_width_of, ordered_positions
 from dsrl_ros.wire_names import joint_names
-
-ANSWER_S: Final = 20.0
-"""A simulator or a chunk player that is silent for so long is not there."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +121,10 @@ class ArmReset:
         self._told, self._task, self._start, self._now_ns = told, task, start, now_ns
         self._names = joint_names(robot)
         self._settle_s = task.input_age_max_s
-        self._arm = ActionClient(node, ReturnToStart, topics.RETURN_ACTION)
+        self._arm = ArmReturn(node, self._on_returned)
         laid_out = Told(self._on_laid_out, self._on_failed, told.note)
         self._world = WorldReset(node, laid_out) if simulated else None
         self._wanted: ResetWanted | None = None
-        self._goal: Any = None
-        self._asked = False
-        self._is_back = False
-        self._until_s = 0.0
         self._settled_s: float | None = None
         self._joints: bytes | None = None
         self._fingers: bytes | None = None
@@ -147,31 +138,24 @@ class ArmReset:
         self._return()
 
     def drop(self) -> None:
-        if self._goal is not None:
-            self._goal.cancel_goal_async()
-        self._wanted = self._goal = self._settled_s = None
+        self._arm.drop()
+        self._wanted = self._settled_s = None
         if self._world is not None:
             self._world.drop()
 
     def poll(self) -> None:
-        wanted = self._wanted
-        if wanted is None:
-            return
+        self._arm.poll()
         if self._world is not None:
             self._world.poll()
-        if not self._asked:
-            if self._arm.server_is_ready():
-                self._ask(wanted)
-            elif time.monotonic() > self._until_s:
-                self._on_failed(wanted, "the chunk player does not answer")
-        elif self._settled_s is not None and time.monotonic() > self._settled_s:
+        wanted, settled_s = self._wanted, self._settled_s
+        if wanted is not None and settled_s is not None and time.monotonic() > settled_s:
             self._finish(wanted)
 
     def press_start(self) -> str:
         wanted = self._wanted
         if wanted is None or self._world is not None:
             return "no reset is waited for, or the simulator does it"
-        if self._asked and not self._is_back:
+        if self._arm.is_under_way:
             return "the arm is still on its way to its start"
         if problem := self._start.joints(self._measured()):
             self._return()
@@ -184,36 +168,15 @@ class ArmReset:
     # The arm.
 
     def _return(self) -> None:
-        self._asked = self._is_back = False
         self._settled_s = None
-        self._until_s = time.monotonic() + ANSWER_S
         self._told.note("the arm returns to its start: keep clear")
-        self.poll()
+        self._arm.begin(self._start.posture)
 
-    def _ask(self, wanted: ResetWanted) -> None:
-        self._asked = True
-        goal = ReturnToStart.Goal(joint_positions=self._start.posture.tolist())
-        asked = self._arm.send_goal_async(goal)
-        asked.add_done_callback(lambda future: self._on_accepted(wanted, future))
-
-    def _on_accepted(self, wanted: ResetWanted, future: Future) -> None:
-        goal = future.result()
-        if self._wanted is not wanted:
-            if goal.accepted:
-                goal.cancel_goal_async()
-        elif goal.accepted:
-            self._goal = goal
-            goal.get_result_async().add_done_callback(lambda end: self._on_end(wanted, end))
-        else:
-            self._on_failed(wanted, "the chunk player refuses to move the arm")
-
-    def _on_end(self, wanted: ResetWanted, future: Future) -> None:
-        if self._wanted is not wanted:
-            return
-        self._goal, self._is_back = None, True
-        answer = future.result()
-        if answer.status != GoalStatus.STATUS_SUCCEEDED:
-            self._on_failed(wanted, answer.result.message or "the arm did not reach its start")
+    def _on_returned(self, problem: str) -> None:
+        wanted = self._wanted
+        assert wanted is not None
+        if problem:
+            self._on_failed(wanted, problem)
         elif self._world is not None:
             self._world.begin(wanted)
         else:
@@ -226,7 +189,6 @@ class ArmReset:
             self.drop()
             self._told.failed(wanted, reason)
         else:
-            self._asked = self._is_back = True
             self._told.note(f"{reason}; mend it, then press start: the arm returns there first")
 
     # The objects.

@@ -110,6 +110,7 @@ class ReturnMotion:
             what = "the arm has not arrived" if motion.moves else "the gripper has not opened"
             self._end(False, f"{what} in time", error)
         elif not motion.moves:
+            self._tell(motion, now_ns, error)
             if may_begin:
                 self._begin(motion, now_ns, measured)
         elif motion.travels:
