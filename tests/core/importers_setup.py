@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from dsrl_core.data.episode_store import EpisodeStore
 from dsrl_core.data.importers.building import build_episode, read_images
 from dsrl_core.data.importers.mapping import DatasetMapping, FieldSource, SuccessSource
-from dsrl_core.data.importers.source import BadEpisode, open_dataset
+from dsrl_core.data.importers.opening import open_dataset
+from dsrl_core.data.importers.source import BadEpisode
 from dsrl_core.data.importers.trajectory import read_trajectory, stride_of
 from dsrl_core.data.ledger import LedgerFollower
 from dsrl_core.specs import ActionSpec, CameraSpec, FieldSpec, PolicySpec

@@ -9,8 +9,8 @@ from dsrl_core.evaluation.ab_rule import asked_rule
 from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, told_in_advance
 from dsrl_core.operator.orders import Answer, Asked, Order, RunWanted
 from dsrl_core.types import Outcome
-from dsrl_ros.cli.console import Desk
 from dsrl_ros.cli.console_screen import screen
+from dsrl_ros.cli.desk import Desk
 from tests.rqt.scenes import SCENES, FakeGraph, awaiting, held, idle, running
 
 

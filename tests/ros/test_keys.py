@@ -16,7 +16,8 @@ from rich.console import Console
 
 from dsrl_core.status import EpisodeStatus, Phase
 from dsrl_ros.cli.keys import Keys
-from dsrl_ros.cli.up import heed, is_over
+from dsrl_ros.cli.run_in_words import is_over
+from dsrl_ros.cli.up import heed
 from dsrl_ros.cli.up_several import heeded
 
 CHILD = """

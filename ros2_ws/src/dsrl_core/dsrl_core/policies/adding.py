@@ -18,7 +18,8 @@ from dsrl_core.errors import InvalidFile
 from dsrl_core.policies import BACKENDS, PolicyBackend, load_policy, weights_bytes, weights_sha256
 from dsrl_core.policies.card import write_card
 from dsrl_core.policies.probes import Probe, Sample, probe, refuse
-from dsrl_core.policies.recognising import Recognised, recognise
+from dsrl_core.policies.recognised import Recognised
+from dsrl_core.policies.recognising import recognise
 from dsrl_core.policies.recognising_servers import SCHEMES, server_facts
 from dsrl_core.specs import PolicySpec
 

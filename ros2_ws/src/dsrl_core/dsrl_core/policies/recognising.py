@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from dsrl_core.errors import InvalidFile
+from dsrl_core.policies.recognised import Recognised, read_json
 
 _HEADER_MAX_BYTES: Final = 100_000_000
-_CONFIG_MAX_BYTES: Final = 10_000_000
 _KNOWN: Final = (
     "an ONNX file, a file of torch.export or TorchScript, safetensors of a native policy, a "
     "LeRobot checkpoint's folder, a folder with policy.yaml, or ws://host:port of a policy server"
@@ -27,23 +26,6 @@ _STANFORD: Final = (
     "A .ckpt of Stanford's diffusion_policy is converted once, apart from this service: "
     "./dsrl policy convert {path} FOLDER, then add that FOLDER"
 )
-
-
-@dataclass(frozen=True)
-class Recognised:
-    """What a source is."""
-
-    kind: str
-    """For people."""
-    backend: str = ""
-    """Empty: nothing in it tells."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """Of a policy file, as far as the source tells them."""
-    inputs: dict[str, int] = field(default_factory=dict)
-    """Size of every state vector that the model takes, by its name."""
-    suffix: str = ""
-    """That the weights' file has to have."""
-    notes: tuple[str, ...] = ()
 
 
 def recognise(path: Path) -> Recognised:
@@ -86,23 +68,6 @@ def is_pickle(path: Path) -> bool:
         return any(name.suffix == ".pkl" for name in names) and not (has_code or is_exported)
     # Protocol 0 has no mark of its own; it begins with a mark, a class or a container and ends so.
     return len(start) > 1 and start[:1] in b"(c]}" and start[:2] != b"{\n" and _end(path) == b"."
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON map from outside.
-
-    Raises:
-        InvalidFile: it is none, or too large.
-    """
-    if path.stat().st_size > _CONFIG_MAX_BYTES:
-        raise InvalidFile(f"{path} is larger than {_CONFIG_MAX_BYTES} bytes")
-    try:
-        content = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise InvalidFile(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise InvalidFile(f"{path} holds {type(content).__name__}, expected a map")
-    return content
 
 
 def _folder(path: Path) -> Recognised:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dsrl_core.errors import InvalidFile
-from dsrl_core.policies.recognising import Recognised, read_json
+from dsrl_core.policies.recognised import Recognised, read_json
 
 _STEPS: Final = {
     "smolvla": "num_steps",

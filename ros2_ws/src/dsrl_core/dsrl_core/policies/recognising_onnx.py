@@ -8,7 +8,7 @@ from typing import Any, Final
 import onnxruntime
 
 from dsrl_core.errors import InvalidFile
-from dsrl_core.policies.recognising import Recognised
+from dsrl_core.policies.recognised import Recognised
 
 _NOISE: Final = "noise"
 _UINT8: Final = "tensor(uint8)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, TypeGuard
 
 from dsrl_core.errors import InvalidFile
-from dsrl_core.policies.recognising import Recognised
+from dsrl_core.policies.recognised import Recognised
 from dsrl_core.policies.wire.openpi_connection import OpenPiConnection
 
 SCHEMES: Final = ("ws://", "wss://")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dsrl_core.policies.recognising import Recognised
+from dsrl_core.policies.recognised import Recognised
 
 
 def safetensors_facts(path: Path, header: dict[str, Any]) -> Recognised:

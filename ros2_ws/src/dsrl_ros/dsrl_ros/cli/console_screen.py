@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.layout import Layout
@@ -17,9 +17,7 @@ from dsrl_core.operator.orders import Action
 from dsrl_core.operator.progress import Rate
 from dsrl_core.operator.view import OperatorView
 from dsrl_core.operator.words import Tone
-
-if TYPE_CHECKING:
-    from dsrl_ros.cli.console import Desk
+from dsrl_ros.cli.desk import Desk
 
 _TONES: Final = {
     Tone.QUIET: "white on grey30",

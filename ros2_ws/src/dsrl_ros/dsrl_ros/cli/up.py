@@ -14,13 +14,15 @@ from dsrl_core.errors import InvalidValue
 from dsrl_core.evaluation.ab_rule import asked_rule
 from dsrl_core.evaluation.ab_run import ComparisonRun, requested_run, told_in_advance
 from dsrl_core.learning.prior import Prior
-from dsrl_core.status import RUN_AB, RUN_MODES, EpisodeStatus, Phase
+from dsrl_core.status import RUN_AB, RUN_MODES
 from dsrl_core.steering.kept_weights import KeptWeights
 from dsrl_core.types import Mode
 from dsrl_ros.cells import robots_asked_for
 from dsrl_ros.cli.keys import Keys
 from dsrl_ros.cli.options import Alpha, Margin, Namespace
+from dsrl_ros.cli.run_in_words import BUTTONS, is_over, sentence
 from dsrl_ros.cli.up_beside_robot import run_beside_robot
+from dsrl_ros.cli.up_several import RunAsked, up_several
 from dsrl_ros.client import GraphClient
 from dsrl_ros.graph import GPU, ONE, ROBOT, GraphOptions, describe, part_of
 from dsrl_ros.namespaces import where
@@ -29,7 +31,6 @@ from dsrl_ros.session import GraphSession, SessionOptions
 from dsrl_ros.start_run import ARMS
 
 _LISTEN_S = 0.05
-_BUTTONS = "./dsrl label success | failure | discard | undo"
 
 
 def up(
@@ -99,9 +100,6 @@ def up(
             f"--machine is '{machine}', expected {ONE}, {ROBOT} or {GPU}, of one robot"
         )
     if robots:
-        # Here, because it imports this module.
-        from dsrl_ros.cli.up_several import RunAsked, up_several
-
         several = GraphOptions(
             task, out.absolute(), seed=seed, robots=robots_asked_for(robots), **vars(options)
         )
@@ -116,7 +114,7 @@ def up(
         first = EpisodeStore(out / EPISODES).next_number()
         console.print(
             f"The graph is up on {where(domain(), namespace)}; everything goes to {out}.\n{plan}"
-            f"Label every episode from another terminal: {_BUTTONS}\n"
+            f"Label every episode from another terminal: {BUTTONS}\n"
             "The next episode begins after the label. Ctrl+C ends it all.\n"
             "Space stops the arm, r lets it go on (elsewhere: ./dsrl stop, ./dsrl resume).",
             highlight=False,
@@ -177,21 +175,3 @@ def heed(keys: Keys, client: GraphClient, console: Console) -> None:
     else:
         return
     console.print(message or "done", highlight=False, soft_wrap=True)
-
-
-def is_over(status: EpisodeStatus, begun: int) -> bool:
-    """Whether the run whose first episode has this number is over, be it that it was given up."""
-    # Without a run mode it is the word from before the very first run.
-    return status.phase is Phase.IDLE and status.episode >= begun and bool(status.run_mode)
-
-
-def sentence(status: EpisodeStatus, sees_success: bool) -> str:
-    """What a person wants to know of the present state."""
-    number = f"Episode {status.episode}"
-    if status.phase is Phase.RUNNING:
-        return f"{number}: success in the simulator; label it." if sees_success else ""
-    if status.phase is Phase.AWAITING_LABEL:
-        return f"{number} is over ({status.end_reason}); label it: {_BUTTONS}"
-    if status.phase is Phase.DONE:
-        return f"{number}: {status.outcome}. {status.message}".rstrip()
-    return status.message

@@ -11,7 +11,7 @@ from dsrl_core.data.episode_store import EPISODES, EpisodeStore
 from dsrl_core.types import Outcome
 from dsrl_ros.cells import SeveralRobots
 from dsrl_ros.cli.keys import Keys
-from dsrl_ros.cli.up import is_over, sentence
+from dsrl_ros.cli.run_in_words import is_over, sentence
 from dsrl_ros.client import GraphClient
 from dsrl_ros.graph import GraphOptions
 from dsrl_ros.namespaces import where

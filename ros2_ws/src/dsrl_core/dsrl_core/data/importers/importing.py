@@ -16,7 +16,8 @@ from dsrl_core.data.importers.building import (
     read_images,
 )
 from dsrl_core.data.importers.mapping import DatasetMapping
-from dsrl_core.data.importers.source import BadEpisode, SourceEpisode, open_dataset
+from dsrl_core.data.importers.opening import open_dataset
+from dsrl_core.data.importers.source import BadEpisode, SourceEpisode
 from dsrl_core.data.importers.trajectory import read_trajectory, stride_of
 from dsrl_core.data.ledger import LEDGER, LabelLedger
 from dsrl_core.specs import PolicySpec

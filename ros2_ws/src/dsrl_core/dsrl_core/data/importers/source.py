@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Protocol
 
-from dsrl_core.data.importers.mapping import DatasetMapping
 from dsrl_core.errors import DsrlError
 from dsrl_core.types import Float64Array, UInt8Array
 
@@ -63,24 +61,6 @@ class SourceDataset(Protocol):
 
     def close(self) -> None:
         """Close its files; again has no effect."""
-
-
-def open_dataset(path: Path, mapping: DatasetMapping) -> SourceDataset:
-    """The dataset at `path`, in the format that the mapping names.
-
-    Raises:
-        DsrlError: it is not there or not of this format, it lacks a column that the mapping names,
-            or the library that reads it is not installed.
-    """
-    if not path.exists():
-        raise DsrlError(f"there is no dataset {path}")
-    if mapping.format == "lerobot":
-        from dsrl_core.data.importers.lerobot import LeRobotDataset
-
-        return LeRobotDataset(path, mapping)
-    from dsrl_core.data.importers.robomimic import RobomimicDataset
-
-    return RobomimicDataset(path, mapping)
 
 
 def two_dimensional(values: Float64Array, source: str) -> Float64Array:
