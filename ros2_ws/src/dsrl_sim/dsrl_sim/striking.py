@@ -42,12 +42,13 @@ _STILL_FOR_S: Final = 0.5
 @dataclass(frozen=True)
 class Strike:
     """A fault, how long it took until an episode was over whose end lay behind it, and in real time
-    until the arm was held, if it was."""
+    until the arm was held, if it was, and by which rule of safety."""
 
     kind: str
     node: str
     resumed_s: float
     held_s: float | None = None
+    held_by: str = ""
 
 
 class Faults(threading.Thread):
@@ -134,9 +135,9 @@ class Faults(threading.Thread):
     def _watch(self, node: str, at_s: float, least_s: float) -> None:
         """For so long at least, and in real time until the arm is held or its episode is over."""
         if self._arm is not None:
-            held_s = self._arm.held_after(node, at_s, self._ending)
+            held_s, rule = self._arm.held_after(node, at_s, self._ending)
             self._open = [
-                (when_s, replace(one, held_s=held_s) if when_s == at_s else one)
+                (when_s, replace(one, held_s=held_s, held_by=rule) if when_s == at_s else one)
                 for when_s, one in self._open
             ]
         self._ending.wait(max(0.0, at_s + least_s - time.monotonic()))
@@ -195,25 +196,28 @@ class _Arm:
     def is_busy(self) -> bool:
         """Whether an episode runs and the arm is free."""
         status = self._client.status
-        return status is not None and status.phase is Phase.RUNNING and not self._is_held
+        return status is not None and status.phase is Phase.RUNNING and not self._hold
 
-    def held_after(self, node: str, at_s: float, ending: threading.Event) -> float | None:
-        """How long after that moment [s] it was held; None: it was not before its episode's end.
-        Without a chunk player nobody tells that: then it is when it moved for the last time."""
+    def held_after(
+        self, node: str, at_s: float, ending: threading.Event
+    ) -> tuple[float | None, str]:
+        """How long after that moment [s] it was held, and by which rule; None: it was not before
+        its episode's end. Without a chunk player nobody tells that: then it is when it moved for
+        the last time."""
         while time.monotonic() - at_s < _WATCHED_S and not ending.wait(_LOOK_S):
-            if self._is_held:
-                return time.monotonic() - at_s
+            if rule := self._hold:
+                return time.monotonic() - at_s, rule
             if node == "chunk_player" and time.monotonic() - at_s > _STILL_FOR_S:
                 moved_s = max(self._moved_s, at_s)
                 if time.monotonic() - moved_s > _STILL_FOR_S:
-                    return moved_s - at_s
+                    return moved_s - at_s, ""
             elif not self.is_busy:
-                return None
-        return None
+                break
+        return None, ""
 
     @property
-    def _is_held(self) -> bool:
-        return self._client.safety is not None and bool(self._client.safety.hold)
+    def _hold(self) -> str:
+        return "" if self._client.safety is None else self._client.safety.hold
 
     def _on_state(self, message: FrankaRobotState) -> None:
         speeds = np.abs(message.measured_joint_state.velocity)
