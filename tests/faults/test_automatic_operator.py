@@ -10,6 +10,7 @@ import pytest
 
 from dsrl_core.status import Phase
 from dsrl_core.types import Mode
+from dsrl_ros import topics
 from dsrl_ros.paths import catalog
 from dsrl_ros.session import GraphSession, SessionOptions
 from dsrl_sim.cell import WAIT_S, Cell
@@ -109,3 +110,29 @@ def test_a_stop_while_the_arm_is_held_already_waits_for_a_person_too(cell: Cell)
     cell.recover()
     cell.resume()
     cell.end()
+
+
+def test_a_return_waits_until_nobody_else_talks_to_the_controller(cell: Cell) -> None:
+    """crisp's controllers hear nobody while two publish, and so does the simulator's."""
+    run(cell)
+    log = cell.session.graph.options.out / "log" / "chunk_player.log"
+    node = cell.client.node
+    rival = topics.TARGET_JOINT.publisher(node)
+    try:
+        cell.end()
+        cell.client.begin(Mode.ZERO, 0, 3, 0)
+        cell.client.wait_for(
+            "word", lambda: "does not follow its set-points" in log.read_text(), WAIT_S
+        )
+        assert cell.is_in(Phase.RESETTING)
+    finally:
+        node.destroy_publisher(rival)
+    cell.client.wait_for("episode", lambda: cell.is_in(Phase.RUNNING), WAIT_S)
+    cell.end()
+
+
+def test_after_the_death_of_the_chunk_player_the_run_goes_on(cell: Cell) -> None:
+    """Its publisher counts as alive until its participant's lease is over."""
+    episode = run(cell)
+    cell.kill("chunk_player")
+    goes_on_after(cell, episode)

@@ -19,10 +19,16 @@ from dsrl_core.start_check import JOINT_TOLERANCE_RAD
 from dsrl_core.types import NANOSECONDS_PER_SECOND, Float64Array
 from dsrl_interfaces.action import ReturnToStart
 from dsrl_ros import topics
+from dsrl_ros.command_paths import PATHS
 from dsrl_ros.playing import Playing
 from dsrl_ros.ptp_travel import PtpTravel
 
 _FEEDBACK_NS: Final = NANOSECONDS_PER_SECOND // 5
+_IGNORED_NS: Final = 30 * NANOSECONDS_PER_SECOND
+"""A controller that hears nobody while two publish (crisp's) takes who died for alive until the
+lease of its DDS participant is over, 20 s."""
+_TRY_AGAIN_NS: Final = 2 * NANOSECONDS_PER_SECOND
+_FOLLOWS_RAD: Final = 0.02
 _SETTLE_NS: Final = NANOSECONDS_PER_SECOND
 """A controller may take so long to bring the arm to where its last set-point is."""
 
@@ -33,14 +39,20 @@ class _Motion:
     ended: Future
     joints: Float64Array
     until_ns: int
+    stood: Float64Array
+    """Where the arm was when its set-points began."""
     moves: bool = False
     """It has begun."""
     travels: bool = False
     """By the robot's own motion; otherwise by set-points."""
     word: str = ""
     """What to know of it although it succeeds."""
+    ignored_ns: int | None = None
+    """Since when nobody follows them."""
+    not_before_ns: int = 0
+    """When they may begin again."""
     still_ns: int | None = None
-    """Since when the set-points stand."""
+    """Since when they stand."""
     told_ns: int = 0
 
 
@@ -63,6 +75,10 @@ class ReturnMotion:
         self._node, self._player, self._playing = node, player, playing
         self._travel = travel
         self._refusal, self._now_ns = refusal, now_ns
+        self._not_followed = (
+            f"the arm does not follow its set-points ({PATHS[robot.command_path].topic.name}): is "
+            "its controller active, and does nobody else publish there?"
+        )
         self._default = np.array(robot.start_joint_positions_rad)
         self._low = np.array(robot.joint_position_min_rad)
         self._high = np.array(robot.joint_position_max_rad)
@@ -111,12 +127,12 @@ class ReturnMotion:
             self._end(False, f"{what} in time", error)
         elif not motion.moves:
             self._tell(motion, now_ns, error)
-            if may_begin:
+            if may_begin and now_ns >= motion.not_before_ns:
                 self._begin(motion, now_ns, measured)
         elif motion.travels:
             self._look_after_travel(motion, now_ns, error)
         else:
-            self._look(motion, now_ns, error, is_still)
+            self._look(motion, now_ns, measured, is_still)
 
     def _begin(self, motion: _Motion, now_ns: int, measured: Float64Array) -> None:
         travel = self._travel
@@ -132,7 +148,7 @@ class ReturnMotion:
                 motion.moves = motion.travels = True
                 travel.begin(measured, motion.joints)
                 return
-        motion.moves = True
+        motion.moves, motion.stood = True, measured.copy()
         self._playing.begin_return(now_ns, measured, motion.joints)
 
     def _look_after_travel(self, motion: _Motion, now_ns: int, error: float) -> None:
@@ -146,17 +162,36 @@ class ReturnMotion:
         else:
             self._end(True, "", error)
 
-    def _look(self, motion: _Motion, now_ns: int, error: float, is_still: bool) -> None:
+    def _try_again(self, motion: _Motion, now_ns: int, error: float) -> None:
+        """Not with set-points that stay ahead: the arm would leap to them once it is let."""
+        if motion.ignored_ns is None:
+            motion.ignored_ns = now_ns
+            self._node.get_logger().warning(f"{self._not_followed}: tried again")
+        if now_ns - motion.ignored_ns > _IGNORED_NS:
+            self._end(False, self._not_followed, error)
+            return
+        self._player.end_return()
+        motion.moves, motion.still_ns = False, None
+        motion.not_before_ns = now_ns + _TRY_AGAIN_NS
+        motion.until_ns = max(motion.until_ns, motion.not_before_ns + self._timeout_ns)
+
+    def _look(self, motion: _Motion, now_ns: int, measured: Float64Array, is_still: bool) -> None:
+        error = float(np.abs(measured - motion.joints).max())
         if is_still and error <= JOINT_TOLERANCE_RAD:
             self._end(True, motion.word, error)
             return
         motion.still_ns = (motion.still_ns or now_ns) if is_still else None
-        if motion.still_ns is not None and now_ns - motion.still_ns > _SETTLE_NS:
+        state = self._player.return_state
+        is_over = motion.still_ns is not None and now_ns - motion.still_ns > _SETTLE_NS
+        has_moved = float(np.abs(measured - motion.stood).max()) > _FOLLOWS_RAD
+        if not has_moved and (state == "ignored" or (is_over and state == "arrived")):
+            self._try_again(motion, now_ns, error)
+        elif is_over:
             away = f"a joint stands {error:.3f} rad away from its start"
-            is_blocked = self._player.return_state == "blocked"
-            self._end(False, f"safety stops the arm, {away}" if is_blocked else away, error)
-            return
-        self._tell(motion, now_ns, error)
+            told = {"blocked": "safety stops the arm, ", "ignored": "the arm does not follow, "}
+            self._end(False, told.get(state, "") + away, error)
+        else:
+            self._tell(motion, now_ns, error)
 
     def _tell(self, motion: _Motion, now_ns: int, error: float) -> None:
         if now_ns - motion.told_ns >= _FEEDBACK_NS:
@@ -185,7 +220,7 @@ class ReturnMotion:
             self._end(False, "another return was asked for", math.nan)
         now_ns = self._now_ns()
         ended = Future()
-        self._motion = _Motion(handle, ended, joints, now_ns + self._timeout_ns)
+        self._motion = _Motion(handle, ended, joints, now_ns + self._timeout_ns, joints)
         success, message, error = await ended
         if success:
             handle.succeed()

@@ -47,7 +47,7 @@ _STREAM_PERIODS: Final = 2
 _RETURNED: Final = 1e-4
 """A scripted return is over so near to its goal [rad], and so slow [rad/s]."""
 
-ReturnState = Literal["none", "moving", "arrived", "blocked"]
+ReturnState = Literal["none", "moving", "arrived", "blocked", "ignored"]
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ class ChunkPlayer:
 
     @property
     def return_state(self) -> ReturnState:
-        """How far a scripted return is; blocked: safety lets the arm go no further."""
+        """How far a scripted return is; blocked: safety lets the arm go no further; ignored: its
+        set-points stand and wait for the arm, which does not follow."""
         return self._returning
 
     def start(self, now_ns: int, measured: Float64Array, episode: int, deadline_ns: int) -> None:
@@ -251,7 +252,9 @@ class ChunkPlayer:
         if away < _RETURNED and speed < _RETURNED:
             self._returning = "arrived"
         elif self._safety.hold_rule is not None or (motion.position == before.position).all():
-            self._returning = "blocked"
+            is_held = self._safety.hold_rule is not None
+            waits = not is_held and not self._safety.is_followed(measured)
+            self._returning = "ignored" if waits else "blocked"
         return SetPoint(now_ns, motion.position, motion.velocity)
 
     def _braking(self, now_ns: int) -> SetPoint | None:

@@ -43,6 +43,8 @@ _REACH_TOLERANCE_RAD: Final = 1e-2
 _TRACKING_SHARE: Final = 0.9
 """Share of the largest tracking error from which on set-points are clamped: room to brake in before
 the arm is held."""
+_FOLLOWED_SHARE: Final = 0.8
+"""Of that: a set-point at rest that is further away waits for its arm."""
 _FORCE_SAMPLES: Final = 3
 """So many measured forces in a row have to be too large: one is noise."""
 
@@ -178,6 +180,10 @@ class Safety(SafetyRecord):
         if inside != width_m:
             self._count("gripper_width")
         return inside
+
+    def is_followed(self, measured: Float64Array) -> bool:
+        """Whether the arm comes along: it is nearer to its set-point than where those wait."""
+        return bool((np.abs(self.position - measured) < _FOLLOWED_SHARE * self._tracking_max).all())
 
     # Inside.
 
