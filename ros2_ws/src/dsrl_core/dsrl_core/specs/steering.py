@@ -93,18 +93,25 @@ class SteeringSpec:
     log N nats away from the base policy, whatever the critics believe; see `candidates_at`."""
     candidates_doubled_every: Positive = 1.5
     """Labelled episodes after which greedy modes look at as many again."""
+    training_doubled_every: Annotated[float, Field(ge=0)] = 0.0
+    """The same of training; 0: it looks at all noises from the start. What young critics believe is
+    tried out then, right or wrong, and they learn from it. Where success is rare, so much of it is
+    wrong that nothing succeeds for long, and they have nothing to learn from."""
     knots: Annotated[int, Field(ge=2)] = 2
     preset: str = "robot"
     """Settings of the algorithm to begin with."""
     settings: dict[str, Any] = field(default_factory=dict)
     """Settings that differ from the preset's; see the algorithm's config."""
 
-    def candidates_at(self, episodes: int) -> int:
-        """How many noises greedy modes look at with critics that learned from so many episodes.
+    def candidates_at(self, episodes: int, training: bool = False) -> int:
+        """How many noises are looked at with critics that learned from so many episodes.
 
         Critics of ten episodes, most of them failures, prefer noises that no episode has tried;
         the fewer they may choose among, the less they can do worse than the base policy.
         """
-        doublings = max(0, episodes - self.warm_up_episodes) / self.candidates_doubled_every
+        every = self.training_doubled_every if training else self.candidates_doubled_every
+        if not every:
+            return self.candidates
+        doublings = max(0, episodes - self.warm_up_episodes) / every
         grown = self.candidates_first * 2.0 ** min(doublings, 32.0)
         return min(self.candidates, int(grown))

@@ -127,9 +127,11 @@ class _Steered:
         self._context, self._decoder, self._model, self._number = context, decoder, model, number
         self._pessimism = context.task.steering.pessimism
         spec, noise_map = context.task.steering, context.noise_map
-        self._exploring = NoiseSearch(spec, noise_map, spec.candidates)
-        careful = spec.candidates_at(int(model.episodes[number]))
-        self._greedy = NoiseSearch(spec, noise_map, careful)
+        episodes = int(model.episodes[number])
+        self._exploring, self._greedy = (
+            NoiseSearch(spec, noise_map, spec.candidates_at(episodes, training))
+            for training in (True, False)
+        )
 
     @staticmethod
     def load(data: bytes, task: TaskSpec, policy: PolicyBackend) -> _Steered:
@@ -142,8 +144,8 @@ class _Steered:
     ) -> _Choice:
         """As the task's selection says; greedy in every mode but training.
 
-        Training tries out what young critics believe, right or wrong, and they learn from it;
-        greedy modes trust them with more noises the more they have learned.
+        Critics are trusted with more noises the more they have learned; in training, where the
+        task says nothing else, with all from the start.
         """
         context, model = self._context, self._model
         encoded = _encode(self._decoder, observation)
