@@ -19,6 +19,7 @@ SUCCEEDED, CANCELED, ABORTED = (
 )
 SLOW_M_S = 0.01
 """So that a command is still under way when it is stopped, however busy the machine is."""
+UNDER_WAY_M = 0.002
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +46,11 @@ def test_gripper_commands_do_what_the_hand_does(arm: Client) -> None:
 
 def test_a_second_command_waits_and_a_stop_aborts_the_first(arm: Client) -> None:
     arm.do(Move, "franka_gripper/move", width=0.0, speed=0.1)
-    first = arm.begin(Move, "franka_gripper/move", [], width=0.08, speed=SLOW_M_S)
+    told: list[Any] = []
+    first = arm.begin(Move, "franka_gripper/move", told, width=0.08, speed=SLOW_M_S)
     second = arm.begin(Homing, "franka_gripper/homing", [])
+    # A stop ends what runs: of a command that has just been accepted that is not sure yet.
+    arm.wait("motion", lambda: bool(told) and told[-1].current_width > UNDER_WAY_M)
     assert arm.stop_gripper().success
     answer = arm.result(first)
     assert answer.status == ABORTED
