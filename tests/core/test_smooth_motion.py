@@ -151,6 +151,19 @@ def test_a_return_brings_the_arm_to_its_start_slowly() -> None:
     assert (fastest <= 0.2 * np.array(ROBOT.joint_velocity_max_rad_s)).all()
 
 
+def test_set_points_of_a_return_wait_for_an_arm_that_does_not_follow() -> None:
+    arm = Arm()
+    arm.player.begin_return(arm.now, READY, READY + 0.6)
+    for _ in range(2000):
+        if arm.player.return_state != "moving":
+            break
+        arm.player.tick(arm.now, READY)
+        arm.now += PERIOD_NS
+    assert arm.player.return_state == "ignored"
+    assert arm.safety.hold_rule is None
+    assert np.abs(arm.safety.position - READY).max() <= ROBOT.tracking_error_max_rad
+
+
 def test_a_return_through_a_keep_out_box_stops_before_it_and_says_so() -> None:
     box = KeepOutBox("post", (0.35, -0.2, 0.3), (0.45, 0.2, 0.5))
     arm = Arm(replace(ROBOT, keep_out=(box,)))
